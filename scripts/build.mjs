@@ -1,0 +1,23 @@
+// Bundles the CLI and the services into dist/: one start-up file, everything heavy behind dynamic imports.
+import { chmod, rm } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+await rm('dist', { recursive: true, force: true });
+await build({
+  entryPoints: { flotilla: 'cli/main.ts' },
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  sourcemap: 'linked',
+  // CommonJS packages that are bundled into ESM still call require().
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  // dockerode pulls in ssh2 and grpc, which load native parts by path; pino starts worker threads by path.
+  external: ['dockerode', 'pino'],
+  logLevel: 'warning',
+});
+await chmod('dist/flotilla.js', 0o755);

@@ -1,0 +1,168 @@
+#!/bin/sh
+# Builds the images of the tests and the demo without a registry, from Debian packages, with `docker import`.
+# Nothing is installed into the system; root is not needed, access to the Docker engine is.
+set -eu
+
+usage() {
+  cat <<'TEXT'
+Usage: scripts/images.sh [--force] [busybox|redis|all]
+
+  busybox   flotilla/busybox, a static busybox with all its commands
+  redis     dockerfile/redis, a Redis server and redis-cli
+  all       both (the default)
+
+An image that is already there is kept unless --force is given.
+TEXT
+}
+
+say() { printf 'images: %s\n' "$*"; }
+
+fail() {
+  printf 'images: %s\n' "$*" >&2
+  exit 1
+}
+
+need() {
+  command -v "$1" >/dev/null 2>&1 || fail "$1 is needed and not here; $2"
+}
+
+# Fetches packages of the configured Debian mirror into the work directory and unpacks them into $1.
+unpack_packages() {
+  tree=$1
+  shift
+  say "fetching from the Debian mirror: $*"
+  mkdir -p "$work/packages"
+  (cd "$work/packages" && apt-get download "$@" >"$work/apt.log" 2>&1) || {
+    cat "$work/apt.log" >&2
+    fail "apt-get could not download it; are the package lists there (apt-get update) and the mirror reachable?"
+  }
+  for package in "$work/packages"/*.deb; do
+    dpkg-deb -x "$package" "$tree" || fail "$package cannot be unpacked"
+  done
+  rm -r "$work/packages"
+}
+
+# The real packages that these depend on directly.
+dependencies_of() {
+  apt-cache depends --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances "$@" |
+    sed -n 's/^ *|*Depends: \([a-z0-9][a-z0-9.+-]*\)$/\1/p'
+}
+
+import_image() {
+  name=$1
+  root=$2
+  shift 2
+  say "importing $name"
+  tar -C "$root" --numeric-owner --owner=0 --group=0 -c . | docker import "$@" - "$name" >/dev/null ||
+    fail "the Docker engine did not take $name"
+  say "$name is there"
+}
+
+is_there() {
+  [ "$force" = no ] && docker image inspect "$1" >/dev/null 2>&1
+}
+
+make_skeleton() {
+  mkdir -p "$1/bin" "$1/dev" "$1/etc" "$1/proc" "$1/root" "$1/sys" "$1/tmp" "$1/var"
+  chmod 1777 "$1/tmp"
+  printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$1/etc/passwd"
+  printf 'root:x:0:\nnogroup:x:65534:\n' >"$1/etc/group"
+}
+
+add_busybox() {
+  unpack_packages "$work/busybox-package" busybox-static
+  cp "$(find "$work/busybox-package" -type f -path '*bin/busybox')" "$1/bin/busybox"
+  for command in $("$1/bin/busybox" --list); do
+    [ -e "$1/bin/$command" ] || ln -s busybox "$1/bin/$command"
+  done
+}
+
+build_busybox() {
+  is_there flotilla/busybox && say "flotilla/busybox is there already" && return
+  root=$work/busybox
+  make_skeleton "$root"
+  add_busybox "$root"
+  import_image flotilla/busybox "$root" -c 'CMD ["sh"]' -c 'ENV PATH=/bin'
+}
+
+# Copies a program of an unpacked tree into the image, and the shared libraries that the tree holds for it.
+add_program() {
+  tree=$1
+  program=$2
+  root=$3
+  libraries=$("$loader" --library-path "$library_path" --list "$tree/usr/bin/$program") || fail "$program: $libraries"
+  cp "$tree/usr/bin/$program" "$root/usr/bin/"
+  for library in $(printf '%s\n' "$libraries" | awk '$2 == "=>" { print $3 }'); do
+    case $library in
+    "$tree"/*) cp -L "$library" "$root/lib/" ;;
+    *) fail "$program needs $library, which is in none of the packages" ;;
+    esac
+  done
+}
+
+# The packages of Redis and, over all levels, of the libraries they need; what else they depend on is for installing.
+redis_packages() {
+  known='redis-server redis-tools'
+  while :; do
+    # One word for each package.
+    # shellcheck disable=SC2086
+    needed=$({ printf '%s\n' $known; dependencies_of $known | grep -E '^(lib|zlib)'; } | sort -u | tr '\n' ' ')
+    [ "$needed" = "$known" ] && break
+    known=$needed
+  done
+  printf '%s\n' "$known"
+}
+
+build_redis() {
+  is_there dockerfile/redis && say "dockerfile/redis is there already" && return
+  tree=$work/redis-packages
+  root=$work/redis
+  # One word for each package.
+  # shellcheck disable=SC2046
+  unpack_packages "$tree" $(redis_packages)
+  loaders=$(find "$tree" -name 'ld-linux*.so*')
+  loader=$(printf '%s' "$loaders" | head -n 1)
+  [ -n "$loader" ] || fail 'there is no dynamic loader in the packages of Redis'
+  library_path=$(find "$tree" -name '*.so*' -exec dirname {} \; | sort -u | paste -sd:)
+  make_skeleton "$root"
+  mkdir -p "$root/usr/bin" "$root/lib" "$root/data"
+  # Programs name it by a path that may be a link.
+  for loader in $loaders; do
+    mkdir -p "$root$(dirname "${loader#"$tree"}")"
+    cp -L "$loader" "$root${loader#"$tree"}"
+  done
+  for program in redis-server redis-cli; do add_program "$tree" "$program" "$root"; done
+  import_image dockerfile/redis "$root" -c 'WORKDIR /data' -c 'EXPOSE 6379' -c 'ENV PATH=/usr/bin LD_LIBRARY_PATH=/lib' \
+    -c 'CMD ["redis-server", "--protected-mode", "no"]'
+}
+
+force=no
+wanted=all
+for argument; do
+  case $argument in
+  --force) force=yes ;;
+  busybox | redis | all) wanted=$argument ;;
+  -h | --help) usage && exit 0 ;;
+  *) usage >&2 && exit 2 ;;
+  esac
+done
+
+need docker 'install Docker (Debian: docker.io)'
+need apt-get 'this script takes its programs from Debian packages'
+need dpkg-deb 'it comes with the package dpkg'
+docker version >/dev/null 2>&1 || fail 'the Docker engine does not answer; does it run, and are you in the group docker?'
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+# A package fetched by root is handed to apt's own user for checking, who has to get in here.
+chmod -R 755 "$work"
+
+case $wanted in
+busybox) build_busybox ;;
+redis) build_redis ;;
+all)
+  build_busybox
+  build_redis
+  ;;
+esac

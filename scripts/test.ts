@@ -1,0 +1,30 @@
+// `npm test [-- pattern…]`: the whole suite, or the files whose path contains one of the patterns.
+import { createTestReport } from './testReport.ts';
+import { runTestFiles } from './testRunner.ts';
+import { filesUnder, prepareTests } from './testSetup.ts';
+
+const testDirs = ['shared', 'services', 'cli', 'scripts', 'bench', 'test'];
+const fileTimeoutMs = 300_000;
+
+const report = createTestReport((line) => console.log(line));
+try {
+  const files = await findTestFiles(process.argv.slice(2));
+  await prepareTests((line) => console.log(`# ${line}`));
+  await runTestFiles(files, { report, fileTimeoutMs });
+} catch (error) {
+  report.addFailure('the tests could not be run', error instanceof Error ? error : new Error(String(error)));
+}
+process.exitCode = report.summarize() ? 0 : 1;
+
+async function findTestFiles(patterns: readonly string[]): Promise<string[]> {
+  const all = (await Promise.all(testDirs.map(filesUnder))).flat().filter((file) => file.endsWith('.test.ts'));
+  const wanted = all.filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)));
+  if (wanted.length === 0) throw new Error(`no test file matches ${patterns.join(', ') || '*.test.ts'}`);
+  return wanted.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+}
+
+/** Pure tests first, then those with real servers, then whole clusters: what is broken at the bottom is told first. */
+function rank(file: string): number {
+  if (file.endsWith('.e2e.test.ts')) return 2;
+  return file.endsWith('.int.test.ts') ? 1 : 0;
+}

@@ -1,0 +1,144 @@
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { nanoid } from 'nanoid';
+import { type Logger, pino } from 'pino';
+import { createNatsBus } from '../../shared/bus/natsBus.ts';
+import { connectNats, type NatsLink } from '../../shared/bus/natsConnection.ts';
+import { delay } from '../../shared/clock/clock.ts';
+import { systemClock } from '../../shared/clock/systemClock.ts';
+import type { MachineFacts } from '../../shared/domain/events.ts';
+import { tryLock } from '../../shared/embedded/processLock.ts';
+import { createJetStreamLog } from '../../shared/log/jetStreamLog.ts';
+import { ensureStreams } from '../../shared/log/jetStreamStreams.ts';
+import { createSubjectWriter } from '../../shared/log/subjectWriter.ts';
+import { streams, subjects } from '../../shared/protocol/subjects.ts';
+import { version } from '../../shared/version.ts';
+import { hostCapacity, primaryIp, readIdentity } from './identity.ts';
+import { serveJournals } from './journal.ts';
+import { type Node, startNode } from './nodeActor.ts';
+import { createNodeStore } from './nodeStore.ts';
+import { createReporter } from './reporter.ts';
+import { createDockerRuntime } from './runtime/docker.ts';
+import { createProcessRuntime } from './runtime/process.ts';
+import { UnitRegistry } from './unitRegistry.ts';
+
+export interface NodeOptions {
+  server: string;
+  user?: string;
+  password?: string;
+  /** The node's own: identity, memory, what its processes leave. */
+  directory: string;
+  machineId?: string;
+  metadata?: Record<string, string>;
+  ip?: string;
+  /** `auto`: docker too, as soon as an engine answers. */
+  runtime: 'auto' | 'process';
+  dockerSocket?: string;
+}
+
+const enginePollMs = 5_000;
+
+/** Runs a node until it is told to stop (SIGTERM, SIGINT). Resolves with the exit code. */
+export async function main(options: NodeOptions): Promise<number> {
+  const log = pino({ name: 'node', level: process.env.FLOTILLA_LOG_LEVEL ?? 'info' });
+  const onError = (error: unknown) => log.warn({ err: error }, 'something went wrong; it is tried again');
+  const { machine, nodeKey, bootId, hostname } = await readIdentity(options.directory, options.machineId);
+  const lock = await tryLock(join(options.directory, 'node.lock'));
+  if ('heldBy' in lock) {
+    log.error(`another node runs in ${options.directory} (pid ${lock.heldBy.pid}); give this one a --dir of its own`);
+    return 1;
+  }
+  const link = await connectNats({ ...options, name: `flotilla node ${machine}` });
+  const stop = new AbortController();
+  const bus = createNatsBus(link);
+  const store = createNodeStore(options.directory, onError);
+  const reporter = await createNodeReporter(link, machine, stop.signal, onError);
+  const runtimes = createRuntimes(options, machine, onError);
+  const facts: MachineFacts = {
+    machine,
+    session: nanoid(),
+    nodeKey,
+    bootId,
+    ip: options.ip ?? primaryIp(),
+    hostname,
+    version,
+    metadata: options.metadata ?? {},
+    capacity: hostCapacity(),
+    runtimes: ['process', ...((await runtimes.docker?.unavailable()) === null ? ['docker'] : [])],
+  };
+  const registry = new UnitRegistry({
+    runtimes,
+    clock: systemClock,
+    facts: { hostname, machineId: machine, bootId: bootId.replaceAll('-', ''), kernelRelease: release() },
+    onReport: (report) => reporter.report(report, `goal ${report.goal}`),
+    onForget: (unit, reason) => reporter.forget(unit, reason),
+    onChange: () => store.save(() => registry.memory()),
+    onError,
+  });
+  const assignments = await createJetStreamLog(link, { stream: streams.assign });
+  const deps = { facts, bus, assignments, registry, reporter, store, clock: systemClock, ids: nanoid, onError };
+  const node = startNode(deps, (state) => log.info({ machine }, `node ${state}`));
+  const all = runtimes.docker ? [runtimes.process, runtimes.docker] : [runtimes.process];
+  const hasUnit = (unit: string) => registry.has(unit);
+  const journals = serveJournals({ machine, bus, clock: systemClock, runtimes: all, hasUnit });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => node.stop(`the node got ${signal}`));
+  if (runtimes.docker && !facts.runtimes.includes('docker')) {
+    void announceEngine(runtimes.docker, facts, node, stop.signal).catch(onError);
+  }
+  const refusal = await node.ended;
+  journals.unsubscribe();
+  stop.abort();
+  runtimes.process.close();
+  runtimes.docker?.close();
+  await store.flush();
+  await bus.close();
+  await lock.release();
+  return conclude(log, refusal);
+}
+
+async function createNodeReporter(
+  link: NatsLink,
+  machine: string,
+  signal: AbortSignal,
+  onError: (error: unknown) => void,
+) {
+  await ensureStreams(link);
+  const clock = systemClock;
+  const log = await createJetStreamLog(link, { stream: streams.log });
+  const by = `node/${machine}`;
+  const writer = createSubjectWriter({ log, subject: subjects.nodeLog(machine), by, ids: nanoid, clock, signal });
+  return createReporter({ machine, log, writer, clock, signal, onError });
+}
+
+function createRuntimes(options: NodeOptions, machine: string, report: (error: unknown) => void) {
+  const directory = join(options.directory, 'units');
+  const processes = createProcessRuntime({ directory, machine, clock: systemClock, report });
+  if (options.runtime === 'process') return { process: processes, docker: null };
+  const docker = createDockerRuntime({
+    machine,
+    clock: systemClock,
+    ...(options.dockerSocket ? { docker: { socketPath: options.dockerSocket } } : {}),
+  });
+  return { process: processes, docker };
+}
+
+/** An engine that comes up later makes this machine one that has docker. */
+async function announceEngine(
+  docker: { unavailable(): Promise<string | null> },
+  facts: MachineFacts,
+  node: Node,
+  signal: AbortSignal,
+): Promise<void> {
+  while ((await docker.unavailable()) !== null) {
+    await delay(systemClock, enginePollMs, signal);
+    if (signal.aborted) return;
+  }
+  facts.runtimes = [...facts.runtimes, 'docker'];
+  node.rejoin();
+}
+
+function conclude(log: Logger, refusal: string | null): number {
+  if (refusal === null) return 0;
+  log.error(`this node is not part of the cluster: ${refusal}`);
+  return 1;
+}

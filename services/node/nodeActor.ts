@@ -1,0 +1,261 @@
+/**
+ * The agent of one machine. It first takes up what an earlier agent left running, then joins the cluster, and from then
+ * on does what its assignments say. Losing the cluster stops nothing: it only waits for changes.
+ */
+import { assign, createActor, fromCallback, fromPromise, setup } from 'xstate';
+import type { Bus } from '../../shared/bus/bus.ts';
+import { NoLeaderError, sendCommand } from '../../shared/bus/sendCommand.ts';
+import { type Clock, delay } from '../../shared/clock/clock.ts';
+import type { MachineFacts } from '../../shared/domain/events.ts';
+import type { EventLog } from '../../shared/log/eventLog.ts';
+import { decodeJson } from '../../shared/protocol/json.ts';
+import type { Assignment, HeartbeatReply } from '../../shared/protocol/node.ts';
+import { subjects } from '../../shared/protocol/subjects.ts';
+import { runHeartbeat } from './heartbeat.ts';
+import type { NodeStore } from './nodeStore.ts';
+import type { Reporter } from './reporter.ts';
+import type { UnitRegistry } from './unitRegistry.ts';
+
+export interface NodeDeps {
+  facts: MachineFacts;
+  bus: Bus;
+  /** The stream of assignments. */
+  assignments: EventLog;
+  registry: UnitRegistry;
+  reporter: Reporter;
+  store: NodeStore;
+  clock: Clock;
+  ids: () => string;
+  heartbeatMs?: number;
+  /** How long another machine with the same id is waited out, ms. */
+  refusalMs?: number;
+  onError: (error: unknown) => void;
+}
+
+type NodeEvent =
+  | { type: 'ASSIGNED'; assignment: Assignment }
+  | { type: 'HEARD'; reply: HeartbeatReply }
+  | { type: 'MISSED'; missed: number }
+  /** What is said of the machine has changed. */
+  | { type: 'REJOIN' }
+  | { type: 'STOP'; reason: string };
+
+interface NodeContext {
+  /** Why it is not part of the cluster, at the end. */
+  reason: string;
+  /** Part of the cluster before: what it reports then is said anew. */
+  joinedBefore: boolean;
+}
+
+export type NodeState = 'recovering' | 'joining' | 'ready' | 'disconnected' | 'draining' | 'left' | 'refused';
+
+const disconnectedAfterMissed = 3;
+const defaults = { heartbeatMs: 500, refusalMs: 10_000 };
+const commandTimeoutMs = 60_000;
+const leaveTimeoutMs = 1_500;
+const retryMs = 500;
+
+function createNodeMachine(deps: NodeDeps) {
+  const { registry, reporter, facts } = deps;
+  return setup({
+    types: {} as { context: NodeContext; events: NodeEvent },
+    actors: {
+      recover: fromPromise(() => recover(deps)),
+      join: fromPromise<void>(({ signal }) => join(deps, signal)),
+      listen: fromCallback<NodeEvent>(({ sendBack }) => listen(deps, sendBack)),
+      heartbeat: fromCallback<NodeEvent>(({ sendBack }) => beat(deps, sendBack)),
+      drain: fromPromise<void, string>(({ input }) => drain(deps, input)),
+      catchUp: fromPromise<Assignment | null>(() => readAssignment(deps)),
+    },
+    guards: {
+      mustJoin: ({ event }) => event.type === 'HEARD' && !event.reply.ok && event.reply.code === 'join',
+      replaced: ({ event }) => event.type === 'HEARD' && !event.reply.ok && event.reply.code === 'replaced',
+      behind: ({ event }) => event.type === 'HEARD' && event.reply.ok && event.reply.assignment > registry.version,
+      outOfSync: ({ event }) => event.type === 'HEARD' && event.reply.ok && event.reply.resync,
+      goneSilent: ({ event }) => event.type === 'MISSED' && event.missed >= disconnectedAfterMissed,
+    },
+    actions: {
+      apply: ({ event }) => event.type === 'ASSIGNED' && registry.apply(event.assignment),
+      sync: ({ context }) => reporter.sync(facts.session, context.joinedBefore ? 'joined again' : 'joined'),
+      resync: () => reporter.sync(facts.session, 'the log said something else than this node'),
+      refuse: assign((_, { reason }: { reason: string }) => ({ reason })),
+      noteJoined: assign({ joinedBefore: true }),
+      abandon: () => registry.abandon(),
+    },
+  }).createMachine({
+    id: 'node',
+    context: { reason: '', joinedBefore: false },
+    initial: 'recovering',
+    invoke: { src: 'listen' },
+    states: {
+      recovering: {
+        invoke: { src: 'recover', onDone: 'joining', onError: { target: 'refused', actions: failed } },
+      },
+      joining: {
+        invoke: {
+          src: 'join',
+          onDone: { target: 'member', actions: ['sync', 'noteJoined'] },
+          onError: { target: 'refused', actions: failed },
+        },
+        on: { ASSIGNED: { actions: 'apply' }, STOP: 'draining' },
+      },
+      member: {
+        invoke: { src: 'heartbeat' },
+        initial: 'ready',
+        on: {
+          ASSIGNED: { actions: 'apply' },
+          REJOIN: 'joining',
+          STOP: 'draining',
+          HEARD: [
+            { guard: 'mustJoin', target: 'joining' },
+            {
+              guard: 'replaced',
+              target: 'refused',
+              actions: { type: 'refuse', params: { reason: 'a newer start of this node took over' } },
+            },
+            { guard: 'behind', target: '.behind' },
+            { guard: 'outOfSync', target: '.ready', actions: 'resync' },
+            { target: '.ready' },
+          ],
+          MISSED: { guard: 'goneSilent', target: '.disconnected' },
+        },
+        states: {
+          ready: {},
+          /** The leader has a newer assignment than the one that was heard. */
+          behind: {
+            invoke: {
+              src: 'catchUp',
+              onDone: { target: 'ready', actions: ({ event }) => event.output && registry.apply(event.output) },
+              onError: { target: 'ready', actions: ({ event }) => deps.onError(event.error) },
+            },
+          },
+          disconnected: {},
+        },
+      },
+      draining: {
+        invoke: {
+          src: 'drain',
+          input: ({ event }) => (event.type === 'STOP' ? event.reason : ''),
+          onDone: 'left',
+          onError: { target: 'left', actions: ({ event }) => deps.onError(event.error) },
+        },
+      },
+      left: { type: 'final' },
+      /** It may not be part of the cluster: it ends, and its units are let alone. */
+      refused: { type: 'final', entry: 'abandon' },
+    },
+  });
+}
+
+const failed = {
+  type: 'refuse',
+  params: ({ event: { error } }: { event: { error: unknown } }) => ({
+    reason: error instanceof Error ? error.message : String(error),
+  }),
+} as const;
+
+async function recover({ store, registry }: NodeDeps): Promise<void> {
+  await registry.recover(await store.load());
+}
+
+/** Another machine with this id is alive, or Flotilla's versions do not fit: this node may not join. */
+export class JoinRefusedError extends Error {
+  override readonly name = 'JoinRefusedError';
+}
+
+/** Resolves when the cluster has this machine. Waits for a leader as long as it takes. */
+async function join(deps: NodeDeps, signal: AbortSignal): Promise<void> {
+  const { bus, clock, facts, ids, refusalMs = defaults.refusalMs } = deps;
+  const giveUpAt = clock.monotonicNow() + refusalMs;
+  while (!signal.aborted) {
+    const command = { type: 'JoinMachine', ...facts, id: ids(), by: `node/${facts.machine}` } as const;
+    try {
+      const reply = await sendCommand(command, { bus, clock, timeoutMs: commandTimeoutMs, attemptMs: 2_000, signal });
+      if (reply.ok) return;
+      if (clock.monotonicNow() >= giveUpAt) throw new JoinRefusedError([reply.message, ...reply.details].join('; '));
+    } catch (error) {
+      if (!(error instanceof NoLeaderError)) throw error;
+    }
+    await delay(clock, retryMs, signal);
+  }
+}
+
+function listen({ bus, facts }: NodeDeps, send: (event: NodeEvent) => void): () => void {
+  const subscription = bus.subscribe(subjects.assignment(facts.machine), ({ data }) =>
+    send({ type: 'ASSIGNED', assignment: decodeJson<Assignment>(data) }),
+  );
+  return () => subscription.unsubscribe();
+}
+
+function beat(deps: NodeDeps, send: (event: NodeEvent) => void): () => void {
+  const { bus, clock, facts, registry, reporter, heartbeatMs = defaults.heartbeatMs } = deps;
+  const stopped = new AbortController();
+  const options = {
+    machine: facts.machine,
+    bus,
+    clock,
+    intervalMs: heartbeatMs,
+    beat: () => ({ session: facts.session, assignment: registry.version, digest: reporter.digest() }),
+    onReply: (reply: HeartbeatReply) => send({ type: 'HEARD', reply }),
+    onMissed: (missed: number) => send({ type: 'MISSED', missed }),
+  };
+  runHeartbeat(options, stopped.signal).catch(deps.onError);
+  return () => stopped.abort();
+}
+
+async function readAssignment({ assignments, facts }: NodeDeps): Promise<Assignment | null> {
+  const last = await assignments.last(subjects.assignment(facts.machine));
+  return last && decodeJson<Assignment>(last.data);
+}
+
+/** A clean shutdown: everything stops, the log says so, and the cluster places the units elsewhere. */
+async function drain(deps: NodeDeps, reason: string): Promise<void> {
+  const { registry, reporter, store, bus, clock, facts, ids } = deps;
+  await registry.drain(reason);
+  store.save(() => registry.memory());
+  await Promise.race([reporter.flush(), delay(clock, leaveTimeoutMs)]);
+  const { machine, session } = facts;
+  const command = { type: 'LeaveMachine', machine, session, reason, id: ids(), by: `node/${machine}` } as const;
+  try {
+    // Nobody leads while a whole cluster is shut down: then there is nobody to tell.
+    await sendCommand(command, { bus, clock, timeoutMs: leaveTimeoutMs });
+  } catch (error) {
+    if (!(error instanceof NoLeaderError)) throw error;
+  }
+  await store.flush();
+}
+
+export interface Node {
+  readonly state: NodeState;
+  /** Stops all units, leaves the cluster, and ends. */
+  stop(reason: string): void;
+  /** The facts that it joined with have changed: tells the cluster. */
+  rejoin(): void;
+  /** Resolves at the end: null after leaving in good order, else why it may not be part of the cluster. */
+  readonly ended: Promise<string | null>;
+}
+
+/** Starts the agent. `onState` is told each change of its state. */
+export function startNode(deps: NodeDeps, onState: (state: NodeState) => void = () => undefined): Node {
+  const actor = createActor(createNodeMachine(deps), { clock: deps.clock });
+  let state: NodeState = 'recovering';
+  const ended = new Promise<string | null>((resolve) => {
+    actor.subscribe({
+      next: ({ value }) => {
+        const next = typeof value === 'string' ? value : value.member === 'behind' ? 'ready' : value.member;
+        if (next !== state) onState(next);
+        state = next;
+      },
+      complete: () => resolve(state === 'refused' ? actor.getSnapshot().context.reason : null),
+    });
+  });
+  actor.start();
+  return {
+    get state() {
+      return state;
+    },
+    rejoin: () => actor.send({ type: 'REJOIN' }),
+    stop: (reason) => actor.send({ type: 'STOP', reason }),
+    ended,
+  };
+}

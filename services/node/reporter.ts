@@ -1,0 +1,108 @@
+import { type Clock, delay } from '../../shared/clock/clock.ts';
+import { digestReports } from '../../shared/domain/digest.ts';
+import type { NodeEvent, UnitReport } from '../../shared/domain/events.ts';
+import { FencedError } from '../../shared/log/appendOnce.ts';
+import { AppendRefusedError, type EventLog, LogUnavailableError } from '../../shared/log/eventLog.ts';
+import { emptyHead } from '../../shared/log/projection.ts';
+import type { SubjectWriter } from '../../shared/log/subjectWriter.ts';
+import { hashCommit } from '../../shared/protocol/commit.ts';
+import { subjects } from '../../shared/protocol/subjects.ts';
+
+export interface Reporter {
+  /** Records that a unit's state has changed. */
+  report(report: UnitReport, cause: string): void;
+  /** Records that the unit is no longer here. */
+  forget(unit: string, reason: string): void;
+  /** Makes everything said so far void and says all there is. */
+  sync(session: string, reason: string): void;
+  /** Of all that was given to `report` and not forgotten. */
+  digest(): string;
+  /** Resolves once everything is on the log, or the signal has aborted. */
+  flush(): Promise<void>;
+}
+
+export interface ReporterOptions {
+  machine: string;
+  log: EventLog;
+  writer: SubjectWriter;
+  clock: Clock;
+  signal: AbortSignal;
+  onError: (error: unknown) => void;
+}
+
+const maxEventsPerCommit = 500;
+const retryMs = 500;
+
+/**
+ * Writes what happens on this machine on its own subject: everything in order, what gathers while an append is under
+ * way goes out together. While the log is away it keeps what there is to say.
+ */
+export function createReporter(options: ReporterOptions): Reporter {
+  const { machine, clock, signal, onError } = options;
+  const known = new Map<string, UnitReport>();
+  let queue: { event: NodeEvent; cause: string }[] = [];
+  let working: Promise<void> | null = null;
+  let headKnown = false;
+
+  function enqueue(event: NodeEvent, cause: string): void {
+    queue.push({ event, cause });
+    working ??= work().finally(() => {
+      working = null;
+    });
+  }
+
+  async function work(): Promise<void> {
+    // Lets everything that happens in this turn of the event loop go out in one commit.
+    await Promise.resolve();
+    while (queue.length > 0 && !signal.aborted) {
+      const taken = queue;
+      const batch = taken.slice(0, maxEventsPerCommit);
+      if (!(await tryAppend(batch))) await delay(clock, retryMs, signal);
+      // A sync in the meantime has put another queue in its place.
+      else if (queue === taken) queue = taken.slice(batch.length);
+    }
+  }
+
+  async function tryAppend(batch: typeof queue): Promise<boolean> {
+    try {
+      if (!headKnown) await readHead();
+      const cause = batch[0]?.cause ?? '';
+      const events = batch.map(({ event, cause: own }) => (own === cause ? event : { ...event, cause: own }));
+      await options.writer.append({ cause, events });
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      // Only this node writes here: after a foreign write it reads where the subject ends, and goes on from there.
+      if (error instanceof FencedError) headKnown = false;
+      else if (!(error instanceof AppendRefusedError || error instanceof LogUnavailableError)) throw error;
+      onError(error);
+      return false;
+    }
+  }
+
+  async function readHead(): Promise<void> {
+    const last = await options.log.last(subjects.nodeLog(machine));
+    options.writer.reset(last ? { seq: last.seq, hash: hashCommit(last.data) } : emptyHead);
+    headKnown = true;
+  }
+
+  return {
+    report(report, cause) {
+      known.set(report.unit, report);
+      enqueue({ type: 'UnitStateReported', machine, ...report }, cause);
+    },
+    forget(unit, reason) {
+      if (!known.delete(unit)) return;
+      enqueue({ type: 'UnitStateForgotten', machine, unit, reason }, reason);
+    },
+    sync(session, reason) {
+      queue = [];
+      enqueue({ type: 'NodeSynced', machine, session, reason }, reason);
+      for (const report of known.values()) enqueue({ type: 'UnitStateReported', machine, ...report }, reason);
+    },
+    digest: () => digestReports(known.values()),
+    async flush() {
+      while (working) await working;
+    },
+  };
+}

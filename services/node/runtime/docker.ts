@@ -1,0 +1,306 @@
+/**
+ * The runtime on a Docker engine, and the home of `dockerode`: here its calls become the few of {@link Engine}, each with
+ * a time limit and errors of two kinds. Exec lines that call docker are obeyed through the Engine API, nothing is shelled
+ * out; with `[X-Flotilla] Image=` every command runs in a container of that image.
+ *
+ * Containers belong to the engine and survive the agent. Labels say whose they are (`docker/labels.ts`).
+ */
+import { Agent } from 'node:http';
+import { Readable } from 'node:stream';
+import Docker from 'dockerode';
+import type { Clock } from '../../../shared/clock/clock.ts';
+import { createControlOutput } from './docker/controlOutput.ts';
+import { createEngineRuntime } from './docker/dockerRuntime.ts';
+import {
+  type ContainerState,
+  type ContainerSummary,
+  type Engine,
+  EngineError,
+  EngineUnreachableError,
+  type ExecBody,
+  isMissing,
+  type LogOptions,
+  type RunningExec,
+} from './docker/engine.ts';
+import { createSentSignals } from './docker/follow.ts';
+import { createStartNotices } from './docker/journal.ts';
+import { readLines } from './docker/lines.ts';
+import type { Runtime } from './runtime.ts';
+
+export interface DockerRuntimeOptions {
+  /** This machine's id: what its containers are labelled with. */
+  machine: string;
+  clock: Clock;
+  /** Where the engine is, as dockerode has it; without: `DOCKER_HOST`, or the machine's own socket. */
+  docker?: Docker.DockerOptions;
+}
+
+export interface DockerRuntime extends Runtime {
+  /** Lets go of the engine; containers go on. Nothing that this runtime started is followed any more. */
+  close(): void;
+}
+
+export function createDockerRuntime({ machine, clock, docker }: DockerRuntimeOptions): DockerRuntime {
+  const closing = new AbortController();
+  const runtime = createEngineRuntime({
+    engine: createEngine(docker),
+    machine,
+    clock,
+    closed: closing.signal,
+    signals: createSentSignals(),
+    starts: createStartNotices(),
+    output: createControlOutput(clock),
+  });
+  return { ...runtime, close: () => closing.abort() };
+}
+
+const limits = { pingMs: 2_000, readMs: 30_000, changeMs: 120_000, pullStallMs: 120_000 };
+
+function within(limitMs: number): { abortSignal: AbortSignal } {
+  return { abortSignal: AbortSignal.timeout(limitMs) };
+}
+
+/** An {@link Engine} that dockerode speaks to. */
+export function createEngine(options: Docker.DockerOptions = {}): Engine {
+  const docker = connect(options);
+  const untyped = docker as unknown as UntypedCalls;
+  const address = addressOf(options);
+  const call = async <T>(limitMs: number, request: (limit: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> =>
+    request(within(limitMs)).catch((error: unknown) => {
+      throw translate(error, limitMs);
+    });
+  const endless = <T>(request: Promise<T>): Promise<T> =>
+    request.catch((error: unknown) => {
+      throw translate(error, null);
+    });
+
+  return {
+    address,
+    ping: () => call(limits.pingMs, async (limit) => void (await untyped.ping(limit))),
+    hasInit: remember(() => call(limits.readMs, async (limit) => hasInit(await untyped.info(limit)))),
+
+    listContainers: (label) =>
+      call(limits.readMs, async (limit) => {
+        const found = await docker.listContainers({ all: true, filters: { label: [...label] }, ...limit });
+        return found.sort((a, b) => b.Created - a.Created).map(summary);
+      }),
+    inspectContainer: (container) =>
+      call(limits.readMs, async (limit) => state(await docker.getContainer(container).inspect(limit))).catch(
+        (error: unknown) => {
+          if (isMissing(error)) return null;
+          throw error;
+        },
+      ),
+    createContainer: ({ name, platform, body }) =>
+      call(limits.changeMs, async (limit) => {
+        const query = { ...(name === undefined ? {} : { name }), ...(platform === undefined ? {} : { platform }) };
+        // Apart, so that the body does not stand in the address as well.
+        const apart: object = { _query: query, _body: body, ...limit };
+        return (await docker.createContainer(apart)).id;
+      }),
+    startContainer: (container) => call(limits.changeMs, (limit) => docker.getContainer(container).start(limit)),
+    waitContainer: (container, abortSignal) =>
+      endless(docker.getContainer(container).wait({ abortSignal })).then(({ StatusCode }) => StatusCode),
+    killContainer: (container, signal) =>
+      call(limits.changeMs, (limit) => docker.getContainer(container).kill({ signal, ...limit })),
+    stopContainer: (container, { timeoutSec, signal }) =>
+      call(stopLimit(timeoutSec), (limit) => docker.getContainer(container).stop(stopQuery(timeoutSec, signal, limit))),
+    restartContainer: (container, { timeoutSec, signal }) =>
+      call(stopLimit(timeoutSec), (limit) =>
+        docker.getContainer(container).restart(stopQuery(timeoutSec, signal, limit)),
+      ),
+    removeContainer: (container, { force, volumes }) =>
+      call(limits.changeMs, (limit) => docker.getContainer(container).remove({ force, v: volumes, ...limit })),
+
+    logs: (container, logOptions) => endless(readLogs(docker.getContainer(container), logOptions)),
+    attach: (container, abortSignal) =>
+      endless(docker.getContainer(container).attach({ stream: true, stdout: true, stderr: true, abortSignal })).then(
+        readable,
+      ),
+    exec: (container, body, abortSignal) => endless(startExec(docker.getContainer(container), body, abortSignal)),
+
+    hasImage: (image) =>
+      call(limits.readMs, async (limit) => {
+        const options: object = limit;
+        await docker.getImage(image).inspect(options);
+        return true;
+      }).catch((error: unknown) => {
+        if (isMissing(error)) return false;
+        throw error;
+      }),
+    pull: (image, platform, abortSignal) => endless(pull(docker, image, platform, abortSignal)),
+  };
+}
+
+/** Connections are not kept: one that the engine's restart has broken would fail the next call on it. */
+function connect(options: Docker.DockerOptions): Docker {
+  const remote = options.host !== undefined || /^(tcp|https?|ssh):/.test(process.env.DOCKER_HOST ?? '');
+  const withAgent = remote ? options : { ...options, agent: new Agent({ keepAlive: false }) };
+  return new Docker(withAgent);
+}
+
+function addressOf({ socketPath, host, port }: Docker.DockerOptions): string {
+  if (socketPath !== undefined) return `unix://${socketPath}`;
+  if (host !== undefined) return port === undefined ? host : `${host}:${port}`;
+  return process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock';
+}
+
+function translate(error: unknown, limitMs: number | null): Error {
+  if (error instanceof EngineError || error instanceof EngineUnreachableError) return error;
+  const { statusCode, json, message, name } = error as Partial<
+    Record<'statusCode' | 'json' | 'message' | 'name', unknown>
+  >;
+  if (typeof statusCode === 'number')
+    return new EngineError(statusCode, engineMessage(json, message), { cause: error });
+  const late = name === 'AbortError' && limitMs !== null;
+  return new EngineUnreachableError(late ? `no answer within ${limitMs / 1000} s` : String(message), { cause: error });
+}
+
+function engineMessage(json: unknown, fallback: unknown): string {
+  const said = typeof json === 'object' && json !== null && 'message' in json ? json.message : fallback;
+  return String(said).trim();
+}
+
+/** The first answer is kept; a failure is not. */
+function remember<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return async () => {
+    answer ??= ask();
+    try {
+      return await answer;
+    } catch (error) {
+      answer = undefined;
+      throw error;
+    }
+  };
+}
+
+/** What these take, and their types do not say. */
+interface UntypedCalls {
+  ping(limit: { abortSignal: AbortSignal }): Promise<unknown>;
+  info(limit: { abortSignal: AbortSignal }): Promise<SystemInfo>;
+}
+
+interface SystemInfo {
+  InitBinary?: string;
+  InitCommit?: { ID?: string };
+}
+
+/** An engine that is told to use an init program and does not find it says `N/A` for its version. */
+function hasInit(info: SystemInfo): boolean {
+  return (info.InitBinary ?? '') !== '' && info.InitCommit?.ID !== 'N/A';
+}
+
+function summary({ Id, Labels, State }: Docker.ContainerInfo): ContainerSummary {
+  return { id: Id, labels: Labels, running: State === 'running', fresh: State === 'created' };
+}
+
+function state({ Id, Name, Config, State }: Docker.ContainerInspectInfo): ContainerState {
+  return {
+    id: Id,
+    name: Name.replace(/^\//, ''),
+    labels: Config.Labels,
+    running: State.Running,
+    pid: State.Pid,
+    exitCode: State.ExitCode,
+    outOfMemory: State.OOMKilled,
+    tty: Config.Tty,
+  };
+}
+
+const engineStopSec = 10;
+
+function stopLimit(timeoutSec = engineStopSec): number {
+  return limits.changeMs + Math.max(timeoutSec, 0) * 1000;
+}
+
+function stopQuery(timeoutSec: number | undefined, signal: string | undefined, limit: { abortSignal: AbortSignal }) {
+  return {
+    ...(timeoutSec === undefined ? {} : { t: timeoutSec }),
+    ...(signal === undefined ? {} : { signal }),
+    ...limit,
+  };
+}
+
+async function readLogs(container: Docker.Container, options: LogOptions): Promise<AsyncIterable<Uint8Array>> {
+  const { tail, since, follow, signal: abortSignal } = options;
+  const query = {
+    stdout: true,
+    stderr: true,
+    timestamps: true,
+    ...(tail === undefined ? {} : { tail }),
+    ...(since === undefined ? {} : { since }),
+    abortSignal,
+  };
+  if (!follow) return Readable.from([await container.logs({ ...query, follow: false })]);
+  return translated(readable(await container.logs({ ...query, follow: true })));
+}
+
+/** A stream whose breaking off says {@link EngineUnreachableError}. */
+async function* translated(stream: Readable): AsyncGenerator<Uint8Array> {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw translate(error, null);
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** dockerode promises less than it gives: what comes from Node's http is a Readable. */
+function readable(stream: NodeJS.ReadableStream): Readable {
+  return stream instanceof Readable ? stream : new Readable().wrap(stream);
+}
+
+async function startExec(container: Docker.Container, body: ExecBody, abortSignal: AbortSignal): Promise<RunningExec> {
+  const { detach, ...command } = body;
+  const attached = !detach;
+  const exec = await container.exec({ ...command, AttachStdout: attached, AttachStderr: attached, abortSignal });
+  const output = readable(await exec.start({ Detach: detach, Tty: command.Tty, abortSignal }));
+  const exitCode = async () => (await exec.inspect(within(limits.readMs))).ExitCode;
+  return { output, exitCode };
+}
+
+/** The engine answers 200 at once, and tells a failure in the middle of its progress. */
+async function pull(
+  docker: Docker,
+  image: string,
+  platform: string | undefined,
+  abortSignal: AbortSignal,
+): Promise<void> {
+  const stall = watchStall(abortSignal);
+  try {
+    const options = { fromImage: withTag(image), ...(platform === undefined ? {} : { platform }) };
+    const progress = readable(await docker.createImage({}, { ...options, abortSignal: stall.signal }));
+    for await (const line of readLines(progress, true)) {
+      stall.reset();
+      const { error } = JSON.parse(line) as { error?: string };
+      if (error !== undefined) throw new EngineError(502, error);
+    }
+  } catch (cause) {
+    if (!stall.signal.aborted || abortSignal.aborted) throw cause;
+    throw new EngineError(504, `nothing came for ${limits.pullStallMs / 1000} s`, { cause });
+  } finally {
+    stall.end();
+  }
+}
+
+/** Without a tag the engine would fetch every one there is. */
+function withTag(image: string): string {
+  const name = image.slice(image.lastIndexOf('/') + 1);
+  return name.includes(':') || name.includes('@') ? image : `${image}:latest`;
+}
+
+/** A signal that aborts with another one, or when it was not reset for too long. */
+function watchStall(outer: AbortSignal): { signal: AbortSignal; reset(): void; end(): void } {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  if (outer.aborted) abort();
+  outer.addEventListener('abort', abort, { once: true });
+  const timer = setTimeout(abort, limits.pullStallMs);
+  const end = () => {
+    clearTimeout(timer);
+    outer.removeEventListener('abort', abort);
+  };
+  return { signal: controller.signal, reset: () => void timer.refresh(), end };
+}

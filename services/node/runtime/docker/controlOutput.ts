@@ -1,0 +1,38 @@
+/**
+ * What control commands printed, and what the runtime has to say about them. They come and go too quickly to have a log
+ * of their own at the engine, so the last lines of each unit are kept here for as long as the agent runs.
+ */
+import type { Clock } from '../../../../shared/clock/clock.ts';
+import type { StampedLine } from './lines.ts';
+
+export interface ControlOutput {
+  append(unit: string, text: string): void;
+  recent(unit: string): readonly StampedLine[];
+  /** Calls `listener` for each new line; returns what takes it off again. */
+  subscribe(unit: string, listener: (text: string) => void): () => void;
+  forget(unit: string): void;
+}
+
+const keptLines = 1000;
+
+export function createControlOutput(clock: Clock): ControlOutput {
+  const kept = new Map<string, StampedLine[]>();
+  const listeners = new Map<string, Set<(text: string) => void>>();
+  return {
+    append(unit, text) {
+      const stamp = new Date(clock.now()).toISOString();
+      kept.set(unit, [...(kept.get(unit) ?? []), { stamp, text }].slice(-keptLines));
+      for (const listener of listeners.get(unit) ?? []) listener(text);
+    },
+    recent: (unit) => kept.get(unit) ?? [],
+    subscribe(unit, listener) {
+      const ofUnit = listeners.get(unit) ?? new Set();
+      listeners.set(unit, ofUnit.add(listener));
+      return () => {
+        ofUnit.delete(listener);
+        if (ofUnit.size === 0) listeners.delete(unit);
+      };
+    },
+    forget: (unit) => void kept.delete(unit),
+  };
+}

@@ -1,0 +1,44 @@
+/** How the runtime marks its containers, and reads the marks again: they are all that an adopting agent has. */
+
+export const labelKeys = {
+  machine: 'flotilla.machine',
+  unit: 'flotilla.unit',
+  hash: 'flotilla.hash',
+  token: 'flotilla.token',
+  kind: 'flotilla.kind',
+  /** The unit asked for `--rm`: once it has ended, the container may go whenever it is in the way. */
+  disposable: 'flotilla.rm',
+} as const;
+
+/** `main` is the unit's service; `control` what its other Exec lines run. */
+export type ContainerKind = 'main' | 'control';
+
+/** Whose a container is; null: Flotilla did not start it. */
+export interface Owner {
+  machine: string;
+  unit: string;
+  token: number;
+  disposable: boolean;
+}
+
+export function ownerOf(labels: Readonly<Record<string, string>>): Owner | null {
+  const { [labelKeys.machine]: machine, [labelKeys.unit]: unit, [labelKeys.token]: token } = labels;
+  if (machine === undefined || unit === undefined) return null;
+  return { machine, unit, token: Number(token ?? 0), disposable: labels[labelKeys.disposable] === 'true' };
+}
+
+/** `key=value`, as the engine's filters have it. */
+export function labelFilter(wanted: {
+  machine?: string;
+  unit?: string;
+  hash?: string;
+  kind?: ContainerKind;
+}): string[] {
+  return Object.entries(wanted).map(([key, value]) => `${labelKeys[key as keyof typeof wanted]}=${value}`);
+}
+
+/** The name of a container whose unit does not give it one. */
+export function defaultName(unit: string, machine: string): string {
+  const safe = (text: string) => text.replaceAll('@', '-at-').replace(/[^a-zA-Z0-9_.-]/g, '-');
+  return `flotilla-${safe(unit)}-${safe(machine.slice(0, 12))}`;
+}

@@ -1,0 +1,171 @@
+/**
+ * A runtime in memory, for tests and simulation: a script says what each command does, and time is the given clock's.
+ * What runs is kept by a {@link FakeHost}, which stands for the machine and outlives every agent's runtime on it.
+ */
+import { type Clock, delay } from '../../../shared/clock/clock.ts';
+import { type FakeBehaviour, FakeProcess } from './fakeProcess.ts';
+import { type Exit, type RunRequest, type Runtime, StartError } from './runtime.ts';
+
+/** Asked at each start; `start` counts those of the unit on this host from 1, control commands included. */
+export type FakeScript = (request: RunRequest, start: number) => FakeBehaviour;
+
+export interface FakeHostOptions {
+  clock: Clock;
+  /** Default: every command runs until it is stopped. */
+  script?: FakeScript;
+}
+
+export function createFakeHost(options: FakeHostOptions): FakeHost {
+  return new FakeHost(options);
+}
+
+/** A runtime as an agent on that host has it. */
+export function createFakeRuntime(host: FakeHost): Runtime {
+  return {
+    kind: 'fake',
+    unavailable: async () => host.unavailable,
+    async start(request) {
+      host.assertAvailable();
+      host.kill(request.unit);
+      const main = await host.launch(request, request);
+      host.traces(request.unit).main = main;
+      return main;
+    },
+    async run(request, abort) {
+      const control = await host.launch(request, { hash: '', token: 0 });
+      const { controls } = host.traces(request.unit);
+      const kill = () => control.end({ kind: 'killed', signal: 'SIGKILL' });
+      controls.add(control);
+      if (abort.aborted) kill();
+      abort.addEventListener('abort', kill, { once: true });
+      return control.exited.finally(() => {
+        controls.delete(control);
+        abort.removeEventListener('abort', kill);
+      });
+    },
+    async adopt({ unit, hash }) {
+      const main = host.units.get(unit)?.main;
+      return main?.hash === hash ? main : null;
+    },
+    list: async () => [...host.units.keys()],
+    async remove(unit) {
+      host.kill(unit);
+      host.units.delete(unit);
+      host.changed();
+    },
+    journal: (unit, options) => host.readJournal(unit, options),
+  };
+}
+
+/** What a host knows of a unit. */
+interface Traces {
+  starts: number;
+  journal: string[];
+  main: FakeProcess | null;
+  /** Control commands that run. */
+  controls: Set<FakeProcess>;
+}
+
+/** A machine; tests use its first five members, the runtimes on it the others. */
+export class FakeHost {
+  /** Why nothing can be started; null when it can. */
+  unavailable: string | null = null;
+  readonly units = new Map<string, Traces>();
+  readonly #clock: Clock;
+  readonly #script: FakeScript;
+  #waiting: (() => void)[] = [];
+  #lastPid = 0;
+
+  constructor({ clock, script = () => ({}) }: FakeHostOptions) {
+    this.#clock = clock;
+    this.#script = script;
+  }
+
+  /** The main processes that run now. */
+  running(): { unit: string; hash: string; token: number; pid: number }[] {
+    return [...this.units].flatMap(([unit, { main }]) =>
+      main?.running ? [{ unit, hash: main.hash, token: main.token, pid: main.pid }] : [],
+    );
+  }
+
+  /** Ends a unit's main process as if by itself. */
+  end(unit: string, exit: Exit): void {
+    this.units.get(unit)?.main?.end(exit);
+  }
+
+  /** Everything that ran is lost, as in a power cut; the traces of it stay. */
+  reboot(): void {
+    for (const unit of this.units.keys()) this.kill(unit, { kind: 'lost', reason: 'the machine was restarted' });
+  }
+
+  /** While there is a reason, nothing can be started, and the ends of processes are not told. */
+  setUnavailable(reason: string | null): void {
+    this.unavailable = reason;
+    this.changed();
+  }
+
+  traces(unit: string): Traces {
+    const traces = this.units.get(unit) ?? { starts: 0, journal: [], main: null, controls: new Set() };
+    this.units.set(unit, traces);
+    return traces;
+  }
+
+  /** @throws {StartError} the host is out of reach, or the script says so. */
+  async launch(request: RunRequest, identity: { hash: string; token: number }): Promise<FakeProcess> {
+    const traces = this.traces(request.unit);
+    const behaviour = this.#script(request, ++traces.starts);
+    if (behaviour.startDelayMs !== undefined) await delay(this.#clock, behaviour.startDelayMs);
+    this.assertAvailable();
+    const { startFailure } = behaviour;
+    if (startFailure !== undefined) throw new StartError(`${request.command.path}: ${startFailure}`);
+    traces.journal.push(...(behaviour.prints ?? []));
+    this.changed();
+    const { hash, token } = identity;
+    return new FakeProcess({ pid: ++this.#lastPid, hash, token }, behaviour, this.#clock, () => this.#whenAvailable());
+  }
+
+  /** @throws {StartError} it is out of reach. */
+  assertAvailable(): void {
+    if (this.unavailable !== null) throw new StartError(this.unavailable);
+  }
+
+  /** Ends all that runs for the unit. */
+  kill(unit: string, exit: Exit = { kind: 'killed', signal: 'SIGKILL' }): void {
+    const { main, controls } = this.units.get(unit) ?? { main: null, controls: [] };
+    for (const process of [...controls, ...(main ? [main] : [])]) process.end(exit);
+  }
+
+  async *readJournal(
+    unit: string,
+    { lines, follow, signal }: { lines: number; follow: boolean; signal: AbortSignal },
+  ): AsyncGenerator<string> {
+    let journal = this.units.get(unit)?.journal ?? [];
+    for (let next = Math.max(0, journal.length - lines); ; ) {
+      while (next < journal.length) yield journal[next++] ?? '';
+      if (!follow || signal.aborted) return;
+      await this.#change(signal);
+      const now = this.units.get(unit)?.journal ?? [];
+      // Removed and begun anew.
+      if (now !== journal) next = 0;
+      journal = now;
+    }
+  }
+
+  /** Wakes whoever waits for something to change. */
+  changed(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  #change(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      signal?.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  async #whenAvailable(): Promise<void> {
+    while (this.unavailable !== null) await this.#change();
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * A unit's output in a file: whoever runs the unit appends (O_APPEND), the agent rotates and reads. There are at most
+ * two: `<path>`, and `<path>.1` with what was in it before.
+ */
+import { constants, copyFile, type FileHandle, open, rename, stat, truncate } from 'node:fs/promises';
+import { type Clock, delay } from '../../../shared/clock/clock.ts';
+
+/** Bytes read at a time. */
+const chunkBytes = 64 * 1024;
+/** A longer line is told in parts, as journald does (journald.conf(5), LineMax=). */
+const maxLineBytes = 48 * 1024;
+const followEveryMs = 100;
+const newline = 0x0a;
+
+export const rotatedPath = (path: string) => `${path}.1`;
+
+/**
+ * Moves the journal to `<path>.1` when it is larger than `maxBytes`. The writer has the file open and keeps it, so it is
+ * copied and then emptied; what is written between the last copied byte and the emptying (microseconds) is lost.
+ */
+export async function rotateJournal(path: string, maxBytes: number): Promise<void> {
+  const size = await sizeOf(path);
+  if (size <= maxBytes) return;
+  const temporary = `${path}.new`;
+  await copyTail(path, temporary, size > 2 * maxBytes ? size - maxBytes : 0);
+  await rename(temporary, rotatedPath(path));
+  await truncate(path, 0);
+}
+
+/** Copies from byte `start` to the end, and on for as long as the end keeps moving. */
+async function copyTail(from: string, to: string, start: number): Promise<void> {
+  if (start === 0) await copyFile(from, to, constants.COPYFILE_FICLONE);
+  const target = await open(to, start === 0 ? 'a' : 'w');
+  try {
+    const copied = start + (await target.stat()).size;
+    for await (const chunk of chunksOf(from, copied)) await target.appendFile(chunk);
+  } finally {
+    await target.close();
+  }
+}
+
+/**
+ * The last `lines` lines, oldest first; then, with `follow`, each new one until `signal` aborts. A journal that does
+ * not exist is empty, and is followed all the same: the unit may yet be started.
+ */
+export async function* readJournal(
+  path: string,
+  clock: Clock,
+  options: { lines: number; follow: boolean; signal: AbortSignal },
+): AsyncGenerator<string> {
+  const end = await sizeOf(path);
+  const splitter = createLineSplitter();
+  const complete = splitter.push(await readTail(path, end, options.lines));
+  if (!options.follow) return yield* takeLast([...complete, ...splitter.unfinished()], options.lines);
+  yield* takeLast(complete, options.lines);
+  for await (const chunk of followChunks(path, end, clock, options.signal)) yield* splitter.push(chunk);
+}
+
+/** The bytes before `end` that hold the last `lines` lines, and perhaps more; from the rotated file too, if need be. */
+async function readTail(path: string, end: number, lines: number): Promise<Buffer> {
+  const tail: Buffer[] = [];
+  // One more, for the line that is not finished.
+  let missing = lines + 1;
+  for (const [file, size] of [[path, end] as const, [rotatedPath(path), await sizeOf(rotatedPath(path))] as const]) {
+    for await (const chunk of chunksBackwards(file, size)) {
+      if (missing <= 0) break;
+      tail.unshift(chunk);
+      missing -= chunk.reduce((count, byte) => (byte === newline ? count + 1 : count), 0);
+    }
+  }
+  return Buffer.concat(tail);
+}
+
+/** What is written to the journal from byte `offset` on, until `signal` aborts; it goes on over rotations. */
+async function* followChunks(path: string, offset: number, clock: Clock, signal: AbortSignal): AsyncGenerator<Buffer> {
+  let position = offset;
+  while (!signal.aborted) {
+    if ((await sizeOf(path)) < position) {
+      // It was rotated: the rest of what we were reading is in the other file.
+      yield* chunksOf(rotatedPath(path), position);
+      position = 0;
+    }
+    for await (const chunk of chunksOf(path, position)) {
+      position += chunk.length;
+      yield chunk;
+    }
+    await delay(clock, followEveryMs, signal);
+  }
+}
+
+/** The file from byte `offset` to where it ends when it is reached; nothing where there is no such file. */
+async function* chunksOf(path: string, offset: number): AsyncGenerator<Buffer> {
+  const file = await openToRead(path);
+  if (file === null) return;
+  try {
+    for (let position = offset; ; ) {
+      const chunk = await readAt(file, position, chunkBytes);
+      if (chunk.length === 0) return;
+      position += chunk.length;
+      yield chunk;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** The bytes before `end`, the last ones first. */
+async function* chunksBackwards(path: string, end: number): AsyncGenerator<Buffer> {
+  const file = await openToRead(path);
+  if (file === null) return;
+  try {
+    for (let position = end; position > 0; position -= chunkBytes) {
+      const start = Math.max(0, position - chunkBytes);
+      yield await readAt(file, start, position - start);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length);
+  const { bytesRead } = await file.read(buffer, 0, length, position);
+  return buffer.subarray(0, bytesRead);
+}
+
+/** Makes lines of bytes that come in pieces. Bytes that are not UTF-8 become U+FFFD. */
+function createLineSplitter() {
+  let rest: Buffer = Buffer.alloc(0);
+  return {
+    push(bytes: Buffer): string[] {
+      const lines: string[] = [];
+      rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+      for (let end = lineEnd(rest); end !== null; end = lineEnd(rest)) {
+        lines.push(rest.toString('utf8', 0, end.text));
+        rest = rest.subarray(end.next);
+      }
+      return lines;
+    },
+    unfinished: (): string[] => (rest.length === 0 ? [] : [rest.toString('utf8')]),
+  };
+}
+
+/** Where the first line ends and the next one begins; null where that has not come yet. */
+function lineEnd(bytes: Buffer): { text: number; next: number } | null {
+  const found = bytes.indexOf(newline);
+  const text = found < 0 ? bytes.length : found;
+  if (text > maxLineBytes) return { text: maxLineBytes, next: maxLineBytes };
+  return found < 0 ? null : { text: found, next: found + 1 };
+}
+
+function takeLast<T>(items: T[], count: number): T[] {
+  return items.slice(Math.max(0, items.length - count));
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return (await stat(path).catch(nullIfMissing))?.size ?? 0;
+}
+
+function openToRead(path: string): Promise<FileHandle | null> {
+  return open(path).catch(nullIfMissing);
+}
+
+function nullIfMissing(error: unknown): null {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+  throw error;
+}

@@ -1,0 +1,94 @@
+/**
+ * A unit's own control group, cgroups(7): it holds every process of the unit, also daemons that left its session. Used to
+ * find processes, not to limit them, so a v1 hierarchy without controllers does as well as v2. Where none may be made
+ * (no root, no delegation), units do without.
+ */
+import { accessSync, constants, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { mkdir, readFile, rmdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { type Clock, delay } from '../../../../shared/clock/clock.ts';
+
+/** Makes the group that holds the groups of this agent's units, below the agent's own; null where none may be made. */
+export function createParentGroup(name: string): string | null {
+  const [groups, mounts] = [readFileSync('/proc/self/cgroup', 'utf8'), readFileSync('/proc/self/mountinfo', 'utf8')];
+  return (
+    ownGroups(groups, mounts)
+      .map((own) => join(own, name))
+      .find(canBeMade) ?? null
+  );
+}
+
+/**
+ * The directories of a process's groups that hold no controllers, v2 first.
+ * @param groups `/proc/<pid>/cgroup`
+ * @param mounts `/proc/<pid>/mountinfo`, proc_pid_mountinfo(5)
+ */
+export function ownGroups(groups: string, mounts: string): string[] {
+  return [['0::', / - cgroup2 /] as const, ['name=systemd:', / - cgroup .*\bname=systemd\b/] as const].flatMap(
+    ([marker, type]) => {
+      const group = groups.split('\n').find((line) => line.startsWith(marker) || line.includes(`:${marker}`));
+      const [, , , root, target] =
+        mounts
+          .split('\n')
+          .find((line) => type.test(line))
+          ?.split(' ') ?? [];
+      if (group === undefined || root === undefined || target === undefined) return [];
+      const below = relative(root, group.slice(group.indexOf(marker) + marker.length));
+      return below.startsWith('..') ? [] : [join(target, below)];
+    },
+  );
+}
+
+function canBeMade(group: string): boolean {
+  try {
+    mkdirSync(group, { recursive: true });
+    accessSync(group, constants.W_OK);
+    return true;
+  } catch {
+    // Not permitted, read-only, not mounted here: all the same to the caller, who does without.
+    return false;
+  }
+}
+
+/** Makes the group, if it is not there; false where that is refused. */
+export async function createGroup(group: string): Promise<boolean> {
+  return mkdir(group, { recursive: true }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The pids in the group; none where there is no such group. */
+export async function groupMembers(group: string): Promise<number[]> {
+  const text = (await readFile(join(group, 'cgroup.procs'), 'utf8').catch(unless('ENOENT', 'ENODEV'))) ?? '';
+  return text.split('\n').filter(Boolean).map(Number);
+}
+
+/** Removes a group whose processes are dead. The kernel may still be burying them. */
+export async function removeGroup(group: string, clock: Clock): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const busy = await rmdir(group).then(
+      () => null,
+      (error: NodeJS.ErrnoException) => error,
+    );
+    if (busy === null || busy.code === 'ENOENT') return;
+    if (busy.code !== 'EBUSY' || attempt === 100) throw busy;
+    await delay(clock, 10);
+  }
+}
+
+/** Removes the agent's group when no unit's group is left in it. */
+export function removeParentGroup(group: string): void {
+  try {
+    rmdirSync(group);
+  } catch (error) {
+    unless('EBUSY', 'ENOTEMPTY', 'ENOENT')(error);
+  }
+}
+
+function unless(...codes: string[]): (error: unknown) => undefined {
+  return (error) => {
+    if (!codes.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return undefined;
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * What a command needs to be executed as systemd.exec(5) says: which file it is, where it runs, as whom. Whatever is
+ * missing is told as a {@link StartError}.
+ */
+import { execFile } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { ExecCommand, ServiceSpec } from '../../../../shared/domain/unitSpec.ts';
+import { type RunRequest, StartError } from '../runtime.ts';
+
+export interface Execution {
+  /** The command, behind the programs that change what it needs changed and then become it. */
+  argv: string[];
+  /** Of the shell that starts it. */
+  environment: Record<string, string>;
+  cwd: string;
+  /** As umask(1) reads it. */
+  umask: string;
+}
+
+/** Where systemd looks for a program that is not an absolute path, unless the unit has a `PATH` (systemd.service(5)). */
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const defaultUmask = 0o022;
+
+/** @throws {StartError} something that it needs is not there. */
+export async function prepareExecution({ command, service, environment }: RunRequest): Promise<Execution> {
+  const account = await accountOf(command, service);
+  const program = await findProgram(command.path, environment.PATH ?? defaultPath);
+  const inShell = Object.keys(environment).every(passesThroughShell);
+  return {
+    argv: [
+      ...(inShell
+        ? []
+        : ['/usr/bin/env', '-i', ...Object.entries(environment).map(([key, value]) => `${key}=${value}`)]),
+      ...credentialsPrefix(account),
+      ...namePrefix(command),
+      program,
+      ...command.argv.slice(1),
+    ],
+    environment: inShell ? environment : {},
+    cwd: await workingDirectory(service, account),
+    umask: (service.umask ?? defaultUmask).toString(8).padStart(4, '0'),
+  };
+}
+
+/** A shell keeps some variables for itself, drops names that are not its own kind, and is itself a program to `LD_*`. */
+function passesThroughShell(name: string): boolean {
+  const special = /^(_|IFS|PWD|OLDPWD|PPID|OPTIND|OPTARG|SHLVL|SHELLOPTS|ENV|POSIXLY_CORRECT|BASH.*|LD_.*|PS[124])$/;
+  return /^[A-Za-z_]\w*$/.test(name) && !special.test(name);
+}
+
+async function findProgram(path: string, searchPath: string): Promise<string> {
+  if (path.includes('/')) return assertProgram(path);
+  for (const directory of searchPath.split(':')) {
+    const candidate = join(directory, path);
+    if ((await whyNotProgram(candidate)) === null) return candidate;
+  }
+  throw new StartError(`${path}: no such program in PATH (${searchPath})`);
+}
+
+async function assertProgram(path: string): Promise<string> {
+  const reason = await whyNotProgram(path);
+  if (reason !== null) throw new StartError(`${path}: ${reason}`);
+  return path;
+}
+
+async function whyNotProgram(path: string): Promise<string | null> {
+  const found = await statIfThere(path);
+  if (found === null) return 'no such file';
+  if (!found.isFile()) return 'not a regular file';
+  return (found.mode & 0o111) === 0 ? 'not executable (chmod +x makes it so)' : null;
+}
+
+/** WorkingDirectory=: `/` by default, `~` is the user's home, and one that may be missing is then not used. */
+async function workingDirectory(service: ServiceSpec, account: Account | null): Promise<string> {
+  const { path = '/', optional = false } = service.workingDirectory ?? {};
+  if (path === '/') return path;
+  const directory = path === '~' ? (account?.home ?? '/root') : path;
+  if ((await statIfThere(directory))?.isDirectory()) return directory;
+  if (optional) return '/';
+  throw new StartError(`WorkingDirectory=${path}: no such directory`);
+}
+
+interface Account {
+  user?: string;
+  uid?: string;
+  gid: string;
+  home?: string;
+}
+
+/** User= and Group=; null where neither applies. */
+async function accountOf(command: ExecCommand, service: ServiceSpec): Promise<Account | null> {
+  if (command.privileged || (service.user === undefined && service.group === undefined)) return null;
+  const group = service.group === undefined ? undefined : await lookUp('group', service.group);
+  if (service.user === undefined) return { gid: group?.[2] ?? '' };
+  const [user = '', , uid = '', primaryGid = '', , home = '/'] = await lookUp('passwd', service.user);
+  return { user, uid, gid: group?.[2] ?? primaryGid, home };
+}
+
+/** Fields of the entry, by name or number, from wherever the machine keeps its users (nsswitch.conf(5)). */
+async function lookUp(database: 'passwd' | 'group', key: string): Promise<string[]> {
+  try {
+    const { stdout } = await promisify(execFile)('getent', [database, key]);
+    return stdout.trimEnd().split(':');
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    // getent(1): 2 is "could not be found".
+    const reason = code === 2 ? `no such ${database === 'passwd' ? 'user' : 'group'}` : `getent failed (${code})`;
+    throw new StartError(`${database === 'passwd' ? 'User' : 'Group'}=${key}: ${reason}`, { cause: error });
+  }
+}
+
+/** setpriv(1) of util-linux becomes the command, as that user, with that user's supplementary groups. */
+function credentialsPrefix(account: Account | null): string[] {
+  if (account === null || isOwn(account)) return [];
+  const { user, uid, gid } = account;
+  if (process.getuid?.() !== 0) throw new StartError(`User=${user ?? ''}: only root may run units as somebody else`);
+  const groups = uid === undefined ? ['--clear-groups'] : [`--reuid=${uid}`, '--init-groups'];
+  return ['/usr/bin/setpriv', `--regid=${gid}`, ...groups, '--'];
+}
+
+function isOwn({ uid, gid }: Account): boolean {
+  const [ownUid, ownGid] = [String(process.getuid?.()), String(process.getgid?.())];
+  return (uid ?? ownUid) === ownUid && gid === ownGid;
+}
+
+/** The prefix `@` gives the program another `argv[0]`, for which POSIX has no tool: bash has. */
+function namePrefix({ path, argv }: ExecCommand): string[] {
+  const name = argv[0];
+  return name === undefined || name === path ? [] : ['bash', '-c', 'exec -a "$0" "$@"', name];
+}
+
+async function statIfThere(path: string) {
+  return stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EACCES') return null;
+    throw new StartError(`${path}: ${error.message}`, { cause: error });
+  });
+}

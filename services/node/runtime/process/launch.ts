@@ -1,0 +1,90 @@
+/** Starts a command under the shim, and waits until the shim's child has become the command. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { type Clock, delay } from '../../../../shared/clock/clock.ts';
+import { StartError } from '../runtime.ts';
+import type { Execution } from './execution.ts';
+import { hasExecuted } from './processTable.ts';
+import { readRecord } from './shim.ts';
+
+export interface LaunchFiles {
+  /** The shim's script in a file, so that ps(1) shows a name and not a text. */
+  shim: string;
+  record: string;
+  journal: string;
+  /** The control group to enter. */
+  group: string | null;
+}
+
+export interface Launched {
+  /** Resolves when the shim has ended: then its record is complete. */
+  shimEnded: Promise<void>;
+  /** From now on the command does not keep the agent from ending. */
+  unref: () => void;
+}
+
+/**
+ * Resolves when the command has been executed (as for Type=exec), which for a short one may be after its end.
+ * @throws {StartError} it could not be.
+ */
+export async function launch(
+  files: LaunchFiles,
+  identity: string,
+  execution: Execution,
+  clock: Clock,
+): Promise<Launched> {
+  const child = await spawnShim(files, identity, execution);
+  const shimEnded = once(child, 'exit').then(() => undefined);
+  const channel = child.stdio[3] as Readable;
+  const outcome = await untilExecuted(channel, clock).finally(() => channel.destroy());
+  if (outcome.mainPid !== null && outcome.failure === null) return { shimEnded, unref: () => child.unref() };
+  await shimEnded;
+  throw new StartError(await whyNotExecuted(files.record, execution, outcome.failure));
+}
+
+/** @throws {StartError} the machine has no room for another process, or the arguments are too long. */
+async function spawnShim(files: LaunchFiles, identity: string, execution: Execution): Promise<ChildProcess> {
+  const { shim, record, journal, group } = files;
+  const args = [shim, record, journal, group ?? '', execution.umask, identity, ...execution.argv];
+  const { cwd, environment: env } = execution;
+  try {
+    const child = spawn('/bin/sh', args, { cwd, env, detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+    if (child.pid === undefined) throw (await once(child, 'error'))[0];
+    return child;
+  } catch (error) {
+    throw new StartError(`no process could be made: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+interface Outcome {
+  mainPid: number | null;
+  /** The status that the shell's exec ended with. */
+  failure: string | null;
+}
+
+/** Listens to what the shim says (see `shim.ts`) until its child has become the command, or has not. */
+async function untilExecuted(channel: Readable, clock: Clock): Promise<Outcome> {
+  let said = '';
+  channel.on('data', (chunk: Buffer) => {
+    said += chunk;
+  });
+  await Promise.race([once(channel, 'data'), once(channel, 'close')]);
+  for (;;) {
+    const [, pid, failure] = /^(?:(\d+)\n)?(?:failed (\d+)\n)?/.exec(said) ?? [];
+    const outcome = { mainPid: pid === undefined ? null : Number(pid), failure: failure ?? null };
+    const executed = outcome.mainPid !== null && hasExecuted(outcome.mainPid);
+    if (executed || outcome.failure !== null || channel.closed) return outcome;
+    // Between fork and exec: microseconds.
+    await delay(clock, 1);
+  }
+}
+
+async function whyNotExecuted(record: string, execution: Execution, failure: string | null): Promise<string> {
+  const program = execution.argv[0];
+  // POSIX: what a shell's exec ends with.
+  if (failure === '127') return `${program}: no such file, or none that its first line (#!) names`;
+  if (failure === '126') return `${program}: cannot be executed: permission denied, or not a program`;
+  const said = (await readRecord(record))?.said;
+  return `${program}: the shim could not start it${said ? `: ${said}` : ` (is there space for ${record}?)`}`;
+}

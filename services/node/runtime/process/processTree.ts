@@ -1,0 +1,61 @@
+/** Everything that a shim started: the members of its control group or, where it has none, of its session. */
+import { constants } from 'node:os';
+import { type Clock, delay } from '../../../../shared/clock/clock.ts';
+import { groupMembers } from './controlGroup.ts';
+import { isAlive, type ProcessIdentity, readProcess, sessionMembers } from './processTable.ts';
+import { readRecord } from './shim.ts';
+
+export interface ProcessTree {
+  /** Not itself a member: it must live to tell how the command ended. */
+  shim: ProcessIdentity;
+  group?: string;
+}
+
+/** How long processes that were sent SIGKILL may take to die. */
+const killTimeoutMs = 10_000;
+const { SIGKILL } = constants.signals;
+
+/** Sends a signal to each process of the tree once. */
+export async function signalTree(tree: ProcessTree, signal: number): Promise<void> {
+  const told = new Set<number>();
+  // What they fork meanwhile is found in the next round.
+  for (let round = 0; round < 10; round++) {
+    const members = (await membersOf(tree)).filter((pid) => !told.has(pid));
+    if (members.length === 0) return;
+    for (const pid of members) sendSignal(told.add(pid) && pid, signal);
+  }
+}
+
+async function membersOf({ shim, group }: ProcessTree): Promise<number[]> {
+  if (group === undefined) return sessionMembers(shim);
+  return (await groupMembers(group)).filter((pid) => pid !== shim.pid && readProcess(pid) !== null);
+}
+
+/** Nothing happens when there is no such process any more. */
+export function sendSignal(pid: number, signal: number): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/**
+ * Kills what the shim that wrote this record has started, and waits until all of it and the shim are gone.
+ * @throws {Error} some of it does not die (it hangs in the kernel).
+ */
+export async function destroyTree(recordPath: string, bootId: string, clock: Clock): Promise<void> {
+  const deadlineMs = clock.monotonicNow() + killTimeoutMs;
+  for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, 50)) {
+    // Read again each time: a shim that has only begun has not said everything yet.
+    const record = await readRecord(recordPath);
+    if (record === null || record.bootId !== bootId) return;
+    await signalTree(record, SIGKILL);
+    if (record.mainPid === undefined && isAlive(record.shim)) sendSignal(record.shim.pid, SIGKILL);
+    const members = await membersOf(record);
+    if (members.length === 0 && !isAlive(record.shim)) return;
+    if (clock.monotonicNow() > deadlineMs)
+      throw new Error(`SIGKILL does not end these processes: ${members.join(', ')}`);
+    await delay(clock, waitMs);
+  }
+}

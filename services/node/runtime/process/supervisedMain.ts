@@ -1,0 +1,86 @@
+import { type FSWatcher, watch } from 'node:fs';
+import type { Exit, MainProcess } from '../runtime.ts';
+import { isAlive } from './processTable.ts';
+import { sendSignal, signalTree } from './processTree.ts';
+import { readRecord, type ShimRecord, signalNumber } from './shim.ts';
+
+/**
+ * A main process of which there is a record. Its end is in the record, written by the shim; when to look there is told
+ * by whoever calls {@link check}: the agent that is the shim's parent, a watch on the file, a slow poll.
+ */
+export class SupervisedMain implements MainProcess {
+  readonly exited: Promise<Exit>;
+  readonly record: ShimRecord;
+  readonly #path: string;
+  #resolveExited: (exit: Exit) => void = () => {};
+  #watcher: FSWatcher | null = null;
+  #ended = false;
+  #retired = false;
+
+  constructor(path: string, record: ShimRecord) {
+    this.#path = path;
+    this.record = record;
+    this.exited = new Promise((resolve) => {
+      this.#resolveExited = resolve;
+    });
+  }
+
+  get pid(): number {
+    return this.record.mainPid ?? this.record.shim.pid;
+  }
+
+  get token(): number {
+    return this.record.token;
+  }
+
+  /** True while somebody should look whether it has ended. */
+  get watched(): boolean {
+    return !this.#ended && !this.#retired;
+  }
+
+  /** Looks whether it has ended. */
+  async check(): Promise<void> {
+    // First the shim, then its record: so an end that is written in between is not taken for a loss.
+    const alive = isAlive(this.record.shim);
+    const exit = (await readRecord(this.#path))?.exit;
+    if (exit) this.#end(exit);
+    else if (!alive) this.#end({ kind: 'lost', reason: 'the shim that watched it was killed' });
+  }
+
+  /** Calls {@link check} when the record grows. What goes wrong is told to `report`; the next look may do better. */
+  watchRecord(report: (error: Error) => void): void {
+    try {
+      this.#watcher = watch(this.#path, { persistent: false }, () => void this.check().catch(report));
+      this.#watcher.on('error', report);
+    } catch (error) {
+      // Out of inotify watches, most likely.
+      report(error as Error);
+    }
+  }
+
+  /** Its pids mean nothing any more: it ended as the record says or, where that says nothing, as `exit` does. */
+  outlived(exit: Exit): void {
+    this.#end(this.record.exit ?? exit);
+    this.retire();
+  }
+
+  /** The agent lets go of it, or another activation takes its place: no longer ours to watch or to signal. */
+  retire(): void {
+    this.#retired = true;
+    this.#watcher?.close();
+  }
+
+  async signal(name: string, to: 'main' | 'all'): Promise<void> {
+    const number = signalNumber(name);
+    if (this.#retired) return;
+    if (to === 'all') return signalTree(this.record, number);
+    // While the shim waits for it, no other process can have its pid.
+    if (!this.#ended && isAlive(this.record.shim)) sendSignal(this.pid, number);
+  }
+
+  #end(exit: Exit): void {
+    this.#ended = true;
+    this.#watcher?.close();
+    this.#resolveExited(exit);
+  }
+}

@@ -1,0 +1,66 @@
+/** Environment of a unit's commands: systemd.exec(5), "ENVIRONMENT" and "ENVIRONMENT VARIABLES SET". */
+import { readFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { parseEnvironmentFile } from '../../shared/domain/environmentFile.ts';
+import type { ServiceSpec } from '../../shared/domain/unitSpec.ts';
+import type { Result } from './policy/restart.ts';
+import { type Exit, type MainProcess, StartError } from './runtime/runtime.ts';
+
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * What every command of the unit finds in its environment.
+ * @throws {StartError} a file of `EnvironmentFile=` cannot be read and is not optional.
+ */
+export async function unitEnvironment(service: ServiceSpec): Promise<Record<string, string>> {
+  const environment: Record<string, string> = { ...userEnvironment(service) };
+  for (const name of service.passEnvironment) {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  Object.assign(environment, service.environment);
+  for (const file of service.environmentFiles) Object.assign(environment, await readEnvironmentFile(file));
+  return environment;
+}
+
+function userEnvironment({ user }: ServiceSpec): Record<string, string> {
+  const path = { PATH: process.env.PATH ?? defaultPath, LANG: process.env.LANG ?? 'C.UTF-8' };
+  if (user === undefined) return path;
+  const { username, homedir } = userInfo();
+  const home = user === username ? { HOME: homedir } : {};
+  return { ...path, USER: user, LOGNAME: user, ...home };
+}
+
+async function readEnvironmentFile(file: { path: string; optional: boolean }): Promise<Record<string, string>> {
+  try {
+    return parseEnvironmentFile(await readFile(file.path, 'utf8'));
+  } catch (cause) {
+    if (file.optional) return {};
+    throw new StartError(`EnvironmentFile=${file.path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** The same for control commands, which are also told of the main process: `MAINPID`, and after its end how it went. */
+export function controlEnvironment(
+  environment: Record<string, string>,
+  { main, result, exit }: { main: MainProcess | null; result: Result; exit: Exit | null },
+): Record<string, string> {
+  return {
+    ...environment,
+    ...(main?.pid !== undefined && exit === null ? { MAINPID: String(main.pid) } : {}),
+    ...(exit ? { SERVICE_RESULT: result, ...exitVariables(exit) } : {}),
+  };
+}
+
+function exitVariables(exit: Exit): Record<string, string> {
+  switch (exit.kind) {
+    case 'exited':
+      return { EXIT_CODE: 'exited', EXIT_STATUS: String(exit.code) };
+    case 'killed':
+      return { EXIT_CODE: 'killed', EXIT_STATUS: exit.signal.replace(/^SIG/, '') };
+    case 'lost':
+      return { EXIT_CODE: 'killed', EXIT_STATUS: 'KILL' };
+    default:
+      return exit satisfies never;
+  }
+}

@@ -1,0 +1,76 @@
+import type { Bus, BusMessage, Subscription } from '../../shared/bus/bus.ts';
+import { type Clock, delay } from '../../shared/clock/clock.ts';
+import type { EventLog } from '../../shared/log/eventLog.ts';
+import type { Leader } from '../../shared/log/leaderActor.ts';
+import type { Projection } from '../../shared/log/projection.ts';
+import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
+import type { Query, QueryReply } from '../../shared/protocol/queries.ts';
+import { subjects } from '../../shared/protocol/subjects.ts';
+import { allSettled, answerQuery } from './answerQuery.ts';
+
+export interface QueryServiceOptions {
+  id: string;
+  bus: Bus;
+  log: EventLog;
+  clock: Clock;
+  projection: Projection;
+  leader: Leader;
+  onError: (error: unknown) => void;
+}
+
+/** The longest that an answer may wait: for the log, or for units to come to rest. */
+const longestWaitMs = 5_000;
+
+/** Answers queries: those to any scheduler from what is folded here, those to the leader after proof that it leads. */
+export function serveQueries(options: QueryServiceOptions): Subscription[] {
+  const { bus, leader, onError } = options;
+  const anyScheduler = (message: BusMessage) => void answer(options, message).catch(onError);
+  const onlyLeader = (message: BusMessage) => {
+    if (leader.state === 'leading') void answerAsLeader(options, message).catch(onError);
+  };
+  return [
+    bus.subscribe(subjects.queries, anyScheduler, { queue: 'schedulers' }),
+    bus.subscribe(subjects.leaderQueries, onlyLeader),
+  ];
+}
+
+async function answerAsLeader(options: QueryServiceOptions, message: BusMessage): Promise<void> {
+  await options.leader.proveLeadership();
+  await options.projection.reached((await options.log.bounds()).last);
+  await answer(options, message);
+}
+
+async function answer(options: QueryServiceOptions, message: BusMessage): Promise<void> {
+  const { projection, id } = options;
+  const query = decodeJson<Query>(message.data);
+  const wait = 'timeoutMs' in query ? Math.min(query.timeoutMs, longestWaitMs) : longestWaitMs;
+  const inTime = await reachesInTime(options, query, wait);
+  const reply: QueryReply = inTime
+    ? { ok: true, seq: projection.seq, data: answerQuery(projection, query, id) }
+    : { ok: false, message: `this scheduler is behind: it has come to ${projection.seq} of ${query.minSeq}` };
+  message.respond(encodeJson(reply));
+}
+
+/** Waits for what the query asks to see; false when the projection has not come that far. */
+async function reachesInTime(options: QueryServiceOptions, query: Query, waitMs: number): Promise<boolean> {
+  const { projection, clock } = options;
+  const over = new AbortController();
+  const late = delay(clock, waitMs, over.signal);
+  const minSeq = query.minSeq ?? 0;
+  await Promise.race([projection.reached(minSeq), late]);
+  if (query.type === 'WaitUnits' && projection.seq >= minSeq) {
+    await Promise.race([settled(projection, query, over.signal), late]);
+  }
+  over.abort();
+  return projection.seq >= minSeq;
+}
+
+/** Resolves at the first commit after which all units of the query have come to rest. */
+function settled(projection: Projection, query: Query & { type: 'WaitUnits' }, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const isSettled = () => allSettled(projection.state, query.units, query.until);
+    if (isSettled()) return resolve();
+    const off = projection.onCommit(() => isSettled() && resolve());
+    signal.addEventListener('abort', off, { once: true });
+  });
+}

@@ -1,0 +1,38 @@
+import type { EventLog } from '../../shared/log/eventLog.ts';
+import { Projection } from '../../shared/log/projection.ts';
+import type { SnapshotStore } from '../../shared/log/snapshots.ts';
+
+export interface SnapshotDeps {
+  snapshots: SnapshotStore;
+  log: EventLog;
+  onError: (error: unknown) => void;
+}
+
+const snapshotName = 'cluster';
+/** A snapshot is made after so many sequences: about a second of replaying. */
+const sequencesPerSnapshot = 20_000;
+
+/**
+ * The newest snapshot as a projection; an empty one where there is none that can be used: the log has everything. A
+ * snapshot that is ahead of the log is of another log.
+ */
+export async function loadProjection({ snapshots, log, onError }: SnapshotDeps): Promise<Projection> {
+  try {
+    const snapshot = await snapshots.latest(snapshotName);
+    const projection = snapshot && Projection.restore(snapshot.data);
+    if (projection && projection.seq <= (await log.bounds()).last) return projection;
+  } catch (error) {
+    onError(error);
+  }
+  return new Projection();
+}
+
+/** Saves a snapshot whenever the log has grown by enough since the last one. Returns what ends it. */
+export function saveSnapshots({ snapshots, onError }: SnapshotDeps, projection: Projection): () => void {
+  let savedAt = projection.seq;
+  return projection.onCommit((_commit, seq) => {
+    if (seq - savedAt < sequencesPerSnapshot) return;
+    savedAt = seq;
+    snapshots.save(snapshotName, { seq: String(seq) }, projection.snapshot()).catch(onError);
+  });
+}

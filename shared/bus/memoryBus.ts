@@ -1,0 +1,179 @@
+/**
+ * The bus's twin: buses of one process that share a {@link MemoryNetwork}. Messages are copied and arrive in order,
+ * after the call that sent them has returned, as they would over a socket.
+ */
+import type { Clock } from '../clock/clock.ts';
+import { type Bus, BusClosedError, type BusMessage, NoRespondersError, RequestTimeoutError } from './bus.ts';
+import { subjectMatches } from './subjectMatch.ts';
+
+export interface MemoryNetwork {
+  /** A connection of its own. */
+  connect(): MemoryBus;
+}
+
+export interface MemoryBus extends Bus {
+  /** Cuts this bus off: what it sends, and what is sent to it, is lost until {@link reconnect}. */
+  disconnect(): void;
+  reconnect(): void;
+}
+
+interface Listener {
+  bus: BusState;
+  pattern: string;
+  queue: string | undefined;
+  handler: (message: BusMessage) => void;
+}
+
+interface BusState {
+  connected: boolean;
+  closed: boolean;
+  watchers: Set<(connected: boolean) => void>;
+  /** Ends the requests that are still open. */
+  pending: Set<(error: Error) => void>;
+}
+
+interface Network {
+  clock: Clock;
+  listeners: Set<Listener>;
+  inboxes: number;
+  /** Deals the messages of a queue group out in turns. */
+  turns: Map<string, number>;
+  maxPayload: number;
+}
+
+export function createMemoryNetwork(options: { clock: Clock; maxPayload?: number }): MemoryNetwork {
+  const { clock, maxPayload = 1024 * 1024 } = options;
+  const network: Network = { clock, listeners: new Set(), inboxes: 0, turns: new Map(), maxPayload };
+  return { connect: () => createBus(network) };
+}
+
+function createBus(network: Network): MemoryBus {
+  const state: BusState = { connected: true, closed: false, watchers: new Set(), pending: new Set() };
+  const createInbox = () => `_INBOX.${++network.inboxes}`;
+  return {
+    publish: (subject, data) => {
+      if (!state.closed) send(network, state, { subject, data });
+    },
+    subscribe: (subject, handler, { queue } = {}) => {
+      if (state.closed) throw new BusClosedError(`the bus is closed, ${subject} cannot be subscribed to`);
+      return listen(network, { bus: state, pattern: subject, queue, handler });
+    },
+    request: (subject, data, { timeoutMs }) =>
+      request(network, state, { subject, data, inbox: createInbox() }, timeoutMs),
+    createInbox,
+    get connected() {
+      return state.connected;
+    },
+    onConnectionChange: (watcher) => {
+      state.watchers.add(watcher);
+      return () => state.watchers.delete(watcher);
+    },
+    maxPayload: network.maxPayload,
+    close: async () => close(network, state),
+    disconnect: () => setConnected(state, false),
+    reconnect: () => setConnected(state, true),
+  };
+}
+
+function listen(network: Network, listener: Listener): { unsubscribe(): void } {
+  network.listeners.add(listener);
+  return { unsubscribe: () => network.listeners.delete(listener) };
+}
+
+interface Outgoing {
+  subject: string;
+  data: Uint8Array;
+  replyTo?: string;
+}
+
+/** Returns how many were to get it. */
+function send(network: Network, from: BusState, message: Outgoing): number {
+  checkSize(network, message);
+  if (!from.connected) return 0;
+  const receivers = route(network, message.subject);
+  const copy = { ...message, data: message.data.slice() };
+  for (const receiver of receivers) queueMicrotask(() => hand(network, receiver, copy));
+  return receivers.length;
+}
+
+function checkSize(network: Network, { subject, data }: Outgoing): void {
+  if (data.length > network.maxPayload) throw new RangeError(`${data.length} bytes on ${subject} are too many`);
+}
+
+function hand(network: Network, listener: Listener, message: Outgoing): void {
+  const { bus } = listener;
+  if (!bus.connected || !network.listeners.has(listener)) return;
+  const { replyTo } = message;
+  listener.handler({
+    ...message,
+    respond: (data) => {
+      if (replyTo !== undefined && !bus.closed) send(network, bus, { subject: replyTo, data });
+    },
+  });
+}
+
+/** Every plain subscriber, and one of each queue group. */
+function route(network: Network, subject: string): Listener[] {
+  const matching = [...network.listeners].filter(
+    ({ bus, pattern }) => bus.connected && subjectMatches(pattern, subject),
+  );
+  const queues = new Set(matching.flatMap(({ queue }) => queue ?? []));
+  const chosen = [...queues].flatMap((queue) => {
+    const members = matching.filter((listener) => listener.queue === queue);
+    return pick(network, queue, members);
+  });
+  return [...matching.filter(({ queue }) => queue === undefined), ...chosen];
+}
+
+function pick(network: Network, queue: string, members: Listener[]): Listener[] {
+  const turn = network.turns.get(queue) ?? 0;
+  network.turns.set(queue, turn + 1);
+  const member = members[turn % members.length];
+  return member ? [member] : [];
+}
+
+function request(
+  network: Network,
+  state: BusState,
+  { subject, data, inbox }: { subject: string; data: Uint8Array; inbox: string },
+  timeoutMs: number,
+): Promise<BusMessage> {
+  if (state.closed) return Promise.reject(new BusClosedError(`the bus is closed, ${subject} cannot be asked`));
+  return new Promise((resolve, reject) => {
+    checkSize(network, { subject, data });
+    const end = () => {
+      network.clock.clearTimeout(timer);
+      subscription.unsubscribe();
+      state.pending.delete(fail);
+    };
+    const fail = (error: Error) => {
+      end();
+      reject(error);
+    };
+    const late = () => fail(new RequestTimeoutError(`no reply on ${subject} within ${timeoutMs} ms`));
+    const timer = network.clock.setTimeout(late, timeoutMs);
+    const handler = (reply: BusMessage) => {
+      end();
+      resolve(reply);
+    };
+    const subscription = listen(network, { bus: state, pattern: inbox, queue: undefined, handler });
+    state.pending.add(fail);
+    const receivers = send(network, state, { subject, data, replyTo: inbox });
+    // A bus that is cut off hears nothing, not even that there is nobody.
+    if (receivers === 0 && state.connected) fail(new NoRespondersError(`nobody listens on ${subject}`));
+  });
+}
+
+function setConnected(state: BusState, connected: boolean): void {
+  if (state.closed || state.connected === connected) return;
+  state.connected = connected;
+  for (const watcher of [...state.watchers]) watcher(connected);
+}
+
+function close(network: Network, state: BusState): void {
+  if (state.closed) return;
+  setConnected(state, false);
+  state.closed = true;
+  for (const listener of [...network.listeners]) if (listener.bus === state) network.listeners.delete(listener);
+  for (const fail of [...state.pending]) fail(new BusClosedError('the bus was closed while a reply was awaited'));
+}

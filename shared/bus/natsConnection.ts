@@ -1,0 +1,202 @@
+/** The one connection to NATS that a process has; `natsBus.ts` and `log/jetStreamLog.ts` share it. */
+import { type ConnectionOptions, connect, errors, type NatsConnection } from '@nats-io/transport-node';
+
+export interface NatsLink {
+  readonly nc: NatsConnection;
+  /** Where it first connected to, without credentials. */
+  readonly address: string;
+  /** True while the connection stands. */
+  readonly connected: boolean;
+  /** Calls `listener` at every loss and return of the connection; returns what takes it off again. */
+  onConnectionChange(listener: (connected: boolean) => void): () => void;
+  /** Sends what is still to be sent and closes. */
+  close(): Promise<void>;
+}
+
+export interface NatsConnectOptions {
+  /** `host:port` or `nats://user:password@host:port`; several, separated by commas, are servers of one cluster. */
+  server: string;
+  /** Instead of credentials in the URL. */
+  user?: string;
+  password?: string;
+  /** What NATS's own monitoring calls this connection. */
+  name: string;
+  /** How long the first connect may take. */
+  timeoutMs?: number;
+}
+
+/** No server answers at that address. */
+export class NatsUnreachableError extends Error {
+  override readonly name = 'NatsUnreachableError';
+}
+
+/** The server does not take these credentials. */
+export class NatsAuthorizationError extends Error {
+  override readonly name = 'NatsAuthorizationError';
+}
+
+/** The server is older than Flotilla can work with. */
+export class NatsServerTooOldError extends Error {
+  override readonly name = 'NatsServerTooOldError';
+}
+
+const oldestServer = { major: 2, minor: 11 };
+const defaultTimeoutMs = 4_000;
+const reconnectWaitMs = { min: 50, max: 250 };
+/** Two missed pings end a connection whose other side vanished without a word. */
+const pingIntervalMs = 4_000;
+const drainTimeoutMs = 1_000;
+
+/**
+ * Connects once, and from then on reconnects for ever, so that no caller has to.
+ * @throws {NatsUnreachableError}
+ * @throws {NatsAuthorizationError}
+ * @throws {NatsServerTooOldError}
+ */
+export async function connectNats(options: NatsConnectOptions): Promise<NatsLink> {
+  const target = parseServers(options);
+  const nc = await firstConnect(target, options);
+  const version = nc.info?.version ?? 'unknown';
+  if (!isRecentEnough(version)) {
+    await nc.close();
+    const { major, minor } = oldestServer;
+    throw new NatsServerTooOldError(
+      `the NATS server at ${target.address} is version ${version}; Flotilla needs ${major}.${minor} or newer`,
+    );
+  }
+  return createLink(nc, target.address);
+}
+
+interface Target {
+  /** `host:port` of each server. */
+  servers: string[];
+  address: string;
+  credentials: { user?: string; pass?: string };
+  tls: boolean;
+}
+
+/** Takes credentials out of the URLs, so that no message and no log line ever shows them. */
+function parseServers({ server, user, password }: NatsConnectOptions): Target {
+  const urls = server.split(',').map((part) => parseServerUrl(part.trim()));
+  const named = urls.find((url) => url.username !== '');
+  const login = user ?? (named ? decodeURIComponent(named.username) : undefined);
+  const pass = password ?? (named ? decodeURIComponent(named.password) : undefined);
+  const servers = urls.map((url) => `${url.hostname}:${url.port || '4222'}`);
+  return {
+    servers,
+    address: servers.map((host) => `nats://${host}`).join(','),
+    credentials: { ...(login === undefined ? {} : { user: login }), ...(pass === undefined ? {} : { pass }) },
+    tls: urls.some((url) => url.protocol === 'tls:'),
+  };
+}
+
+function parseServerUrl(text: string): URL {
+  try {
+    const url = new URL(text.includes('://') ? text : `nats://${text}`);
+    if (url.hostname !== '') return url;
+  } catch (cause) {
+    throw new NatsUnreachableError(`"${text}" is no address of a NATS server (like nats://127.0.0.1:4222)`, { cause });
+  }
+  throw new NatsUnreachableError(`"${text}" names no host (an address looks like nats://127.0.0.1:4222)`);
+}
+
+async function firstConnect(target: Target, options: NatsConnectOptions): Promise<NatsConnection> {
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+  const attempt = connect(connectionOptions(target, options, timeoutMs));
+  const deadline = createDeadline(timeoutMs);
+  try {
+    return await Promise.race([attempt, deadline.expired]);
+  } catch (cause) {
+    // A connection that comes up after all has nobody left to use it.
+    attempt.then((late) => late.close()).catch(() => undefined);
+    throw connectError(target, cause, timeoutMs);
+  } finally {
+    deadline.cancel();
+  }
+}
+
+function connectionOptions(target: Target, { name }: NatsConnectOptions, timeoutMs: number): ConnectionOptions {
+  return {
+    servers: target.servers,
+    ...target.credentials,
+    ...(target.tls ? { tls: {} } : {}),
+    name,
+    timeout: timeoutMs,
+    maxReconnectAttempts: -1,
+    // Credentials may be put right on the server; a service does not die of it.
+    ignoreAuthErrorAbort: true,
+    reconnectDelayHandler: () => reconnectWaitMs.min + Math.random() * (reconnectWaitMs.max - reconnectWaitMs.min),
+    pingInterval: pingIntervalMs,
+    noAsyncTraces: true,
+  };
+}
+
+class DeadlineError extends Error {}
+
+function createDeadline(timeoutMs: number): { expired: Promise<never>; cancel(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new DeadlineError('no answer')), timeoutMs);
+  });
+  return { expired, cancel: () => clearTimeout(timer) };
+}
+
+function connectError({ address, credentials }: Target, cause: unknown, timeoutMs: number): Error {
+  if (cause instanceof errors.AuthorizationError) {
+    const who = credentials.user === undefined ? 'a client without credentials' : `user "${credentials.user}"`;
+    return new NatsAuthorizationError(`the NATS server at ${address} does not let ${who} in`, { cause });
+  }
+  const late = cause instanceof DeadlineError || cause instanceof errors.TimeoutError;
+  const why = late ? `no answer within ${timeoutMs / 1000} s` : cause instanceof Error ? cause.message : String(cause);
+  return new NatsUnreachableError(
+    `NATS is not reachable at ${address} (${why}); start a cluster with "flotilla up", or name its server with --server`,
+    { cause },
+  );
+}
+
+function isRecentEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10) || 0);
+  return major > oldestServer.major || (major === oldestServer.major && minor >= oldestServer.minor);
+}
+
+function createLink(nc: NatsConnection, address: string): NatsLink {
+  const listeners = new Set<(connected: boolean) => void>();
+  let connected = true;
+  const change = (now: boolean) => {
+    if (connected === now) return;
+    connected = now;
+    for (const listener of [...listeners]) listener(now);
+  };
+  void watchStatus(nc, change);
+  return {
+    nc,
+    address,
+    get connected() {
+      return connected;
+    },
+    onConnectionChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: () => closeConnection(nc, connected),
+  };
+}
+
+async function watchStatus(nc: NatsConnection, change: (connected: boolean) => void): Promise<void> {
+  for await (const status of nc.status()) {
+    if (status.type === 'disconnect' || status.type === 'close') change(false);
+    if (status.type === 'reconnect') change(true);
+  }
+  change(false);
+}
+
+/** Draining needs the server's answer, so it gets a limit: a close must not hang on a server that went away. */
+async function closeConnection(nc: NatsConnection, connected: boolean): Promise<void> {
+  if (nc.isClosed()) return;
+  if (connected && !nc.isDraining()) {
+    const deadline = createDeadline(drainTimeoutMs);
+    await Promise.race([nc.drain(), deadline.expired]).catch(() => undefined);
+    deadline.cancel();
+  }
+  await nc.close();
+}

@@ -1,0 +1,106 @@
+import type { ClusterState, MachineRecord, MachineState } from './clusterState.ts';
+import type { ClusterEvent, MachineFacts, NodeEvent } from './events.ts';
+import { type Rejection, reject } from './rejection.ts';
+import { release, want } from './unit.ts';
+
+export type MachineCommand =
+  | ({ type: 'JoinMachine' } & MachineFacts)
+  | { type: 'LeaveMachine'; machine: string; session: string; reason: string };
+
+/** What a node's wish to join or leave leads to. */
+export function decideMachine(state: ClusterState, command: MachineCommand): ClusterEvent[] | Rejection {
+  const known = state.machines.get(command.machine);
+  switch (command.type) {
+    case 'JoinMachine':
+      return decideJoin(known, command);
+    case 'LeaveMachine': {
+      if (known?.state !== 'ready' || known.session !== command.session) return [];
+      return [{ type: 'MachineLeft', machine: command.machine, reason: command.reason }];
+    }
+    default:
+      return command satisfies never;
+  }
+}
+
+/**
+ * A machine that is alive keeps its id: only the same node's next start (same node key, same boot) may take it over.
+ * Another machine with a copied id is refused until this one is lost.
+ */
+function decideJoin(
+  known: MachineRecord | undefined,
+  { type: _, ...facts }: Extract<MachineCommand, { type: 'JoinMachine' }>,
+): ClusterEvent[] | Rejection {
+  if (known?.state === 'ready') {
+    if (known.nodeKey !== facts.nodeKey || known.bootId !== facts.bootId) {
+      return reject(
+        'machine-id-in-use',
+        `machine id ${facts.machine} is in use by ${known.hostname} (${known.ip}), which is alive; ` +
+          'give this machine an id of its own (delete the machine-id file in its directory and start it again)',
+      );
+    }
+    if (known.session === facts.session && sameFacts(known, facts)) return [];
+  }
+  return [{ type: 'MachineJoined', ...facts }];
+}
+
+function sameFacts(known: MachineRecord, facts: MachineFacts): boolean {
+  return (Object.keys(facts) as (keyof MachineFacts)[]).every(
+    (key) => JSON.stringify(known[key]) === JSON.stringify(facts[key]),
+  );
+}
+
+type MachineEvent = Extract<ClusterEvent, { machine: string }> & { unit?: never };
+
+/** Changes the state by one fact about a machine that happened at `at` (ms since 1970). */
+export function evolveMachine(state: ClusterState, event: MachineEvent, at: number): void {
+  if (event.type === 'MachineJoined') {
+    const { type: _, ...facts } = event;
+    return state.machines.set(event.machine, { ...facts, state: 'ready', reason: '', since: at });
+  }
+  const machine = state.machines.get(event.machine);
+  if (!machine) return;
+  switch (event.type) {
+    case 'MachineMetadataChanged':
+      return state.machines.set(machine.machine, { ...machine, metadata: event.metadata });
+    case 'MachineLost':
+      return depart(state, machine, 'lost', event.reason, at);
+    case 'MachineLeft':
+      return depart(state, machine, 'left', event.reason, at);
+    default:
+      return event satisfies never;
+  }
+}
+
+/** Its units are free to be placed elsewhere, and what it reported is no longer true. */
+function depart(state: ClusterState, machine: MachineRecord, to: MachineState, reason: string, at: number): void {
+  const id = machine.machine;
+  state.machines.set(id, { ...machine, state: to, reason, since: at });
+  state.reports.delete(id);
+  for (const name of [...state.assigned.get(id)].sort()) {
+    const unit = state.units.get(name);
+    if (!unit) continue;
+    release(state, unit, id);
+    if (!unit.placement.global) want(state, name, `machine ${id} ${to}: ${reason}`);
+  }
+}
+
+/** Changes the state by what a node says on its own subject. Of a machine that is not there nothing is believed. */
+export function evolveNode(state: ClusterState, event: NodeEvent): void {
+  if (state.machines.get(event.machine)?.state !== 'ready') return;
+  switch (event.type) {
+    case 'NodeSynced':
+      return state.reports.delete(event.machine);
+    case 'UnitStateReported': {
+      const { type: _, machine, ...report } = event;
+      const reports = state.reports.get(machine);
+      if (reports) reports.set(report.unit, report);
+      else state.reports.set(machine, new Map([[report.unit, report]]));
+      return;
+    }
+    case 'UnitStateForgotten':
+      state.reports.get(event.machine)?.delete(event.unit);
+      return;
+    default:
+      return event satisfies never;
+  }
+}

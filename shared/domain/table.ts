@@ -1,0 +1,107 @@
+/**
+ * Maps that can be drafted. A draft reads through to what it was made of and keeps its own changes to itself, so that a
+ * decision can be tried on a copy that costs nothing, and the folded state is never touched by what is not on the log.
+ */
+export class Table<V> {
+  readonly #base: Table<V> | null;
+  readonly #own = new Map<string, V>();
+  readonly #deleted = new Set<string>();
+  #size: number;
+
+  constructor(base: Table<V> | null = null) {
+    this.#base = base;
+    this.#size = base?.size ?? 0;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(key: string): V | undefined {
+    const own = this.#own.get(key);
+    if (own !== undefined || this.#base === null || this.#deleted.has(key)) return own;
+    return this.#base.get(key);
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  set(key: string, value: V): void {
+    if (!this.has(key)) this.#size++;
+    this.#own.set(key, value);
+  }
+
+  delete(key: string): void {
+    if (!this.has(key)) return;
+    this.#size--;
+    this.#own.delete(key);
+    if (this.#base !== null) this.#deleted.add(key);
+  }
+
+  /** In the order of insertion (a draft: what it was made of first). */
+  *entries(): IterableIterator<[string, V]> {
+    if (this.#base !== null) {
+      for (const entry of this.#base.entries()) {
+        if (!this.#own.has(entry[0]) && !this.#deleted.has(entry[0])) yield entry;
+      }
+    }
+    yield* this.#own.entries();
+  }
+
+  *keys(): IterableIterator<string> {
+    for (const [key] of this.entries()) yield key;
+  }
+
+  *values(): IterableIterator<V> {
+    for (const [, value] of this.entries()) yield value;
+  }
+
+  draft(): Table<V> {
+    return new Table(this);
+  }
+}
+
+const none: ReadonlySet<string> = new Set();
+
+/** Sets of names by key, that can be drafted: a draft copies a set when it first changes it. */
+export class Index {
+  readonly #base: Index | null;
+  readonly #own = new Map<string, Set<string>>();
+
+  constructor(base: Index | null = null) {
+    this.#base = base;
+  }
+
+  get(key: string): ReadonlySet<string> {
+    return this.#own.get(key) ?? this.#base?.get(key) ?? none;
+  }
+
+  add(key: string, member: string): void {
+    this.#writable(key).add(member);
+  }
+
+  remove(key: string, member: string): void {
+    const set = this.#writable(key);
+    set.delete(member);
+    if (set.size === 0 && this.#base === null) this.#own.delete(key);
+  }
+
+  clear(key: string): void {
+    if (this.#base === null) this.#own.delete(key);
+    else this.#own.set(key, new Set());
+  }
+
+  draft(): Index {
+    return new Index(this);
+  }
+
+  #writable(key: string): Set<string> {
+    let set = this.#own.get(key);
+    if (set === undefined) {
+      set = new Set(this.#base?.get(key));
+      this.#own.set(key, set);
+    }
+    return set;
+  }
+}

@@ -1,0 +1,257 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Clock } from '../clock/clock.ts';
+import { systemClock } from '../clock/systemClock.ts';
+import type { Child } from './childProcess.ts';
+import { type ClusterFile, type ClusterRecord, createClusterRecord, readClusterFile } from './clusterFile.ts';
+import { nodeDir, type ProcessContext, startNatsOf, startNode, startScheduler } from './clusterProcesses.ts';
+import { describeError } from './describeError.ts';
+import { findOrFetchNatsServer } from './fetchNatsServer.ts';
+import { readIfThere } from './files.ts';
+import { killLeftovers } from './leftovers.ts';
+import { identify } from './processIdentity.ts';
+import { type ProcessLock, tryLock } from './processLock.ts';
+import { type Running, type Supervisor, supervise } from './supervisor.ts';
+
+export interface LaunchOptions extends ProcessContext {
+  nodes: number;
+  schedulers?: number;
+  /** URL of an existing NATS, and what it asks for; otherwise the cluster runs one of its own. */
+  server?: string;
+  user?: string;
+  password?: string;
+  /** The nats-server program for our own; found or fetched when it is not given. */
+  natsBinary?: string;
+  /** How long a node may take to stop its units before it is killed. */
+  nodeStopTimeoutMs?: number;
+  clock?: Clock;
+}
+
+/** A running cluster on this machine: NATS, schedulers and nodes, each its own process. */
+export interface Cluster {
+  /** What `flotilla.json` says at this moment. */
+  readonly file: Readonly<ClusterFile>;
+  /** Starts node `number` (from 1) again, which must have died: it comes back with its machine id and its units. */
+  startNode(number: number): Promise<void>;
+  /** SIGKILL to a node: its machine is dead until {@link startNode}. */
+  killNode(number: number): Promise<void>;
+  /** Stops schedulers, then nodes and with them their units, then NATS. */
+  stop(): Promise<void>;
+}
+
+/** The directory belongs to another `flotilla up` that still runs. */
+export class ClusterHeldError extends Error {
+  override readonly name = 'ClusterHeldError';
+}
+
+const serviceStopTimeoutMs = 10_000;
+/** A unit's own `TimeoutStopSec=` is 90 s by default: systemd-system.conf(5), `DefaultTimeoutStopSec=`. */
+const defaultNodeStopTimeoutMs = 100_000;
+
+/**
+ * Brings up a cluster in a directory, or brings back the one that ran there: same port, credentials, machines and data.
+ * What a launcher that was killed left running is ended first (its units go on, and are adopted by their nodes).
+ * Resolves when all processes have been started.
+ * @throws {ClusterHeldError} somebody else runs a cluster there.
+ */
+export async function launchCluster(options: LaunchOptions): Promise<Cluster> {
+  const dir = resolve(options.dir);
+  await mkdir(join(dir, 'logs'), { recursive: true, mode: 0o700 });
+  const lock = await holdDirectory(dir);
+  try {
+    return await launchHeld({ ...options, dir }, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function holdDirectory(dir: string): Promise<ProcessLock> {
+  const lock = await tryLock(join(dir, 'lock'));
+  if ('release' in lock) return lock;
+  throw new ClusterHeldError(
+    `a cluster already runs in ${dir}: process ${lock.heldBy.pid} holds it. Stop that one, or use another --dir`,
+  );
+}
+
+async function launchHeld(options: LaunchOptions, lock: ProcessLock): Promise<Cluster> {
+  const before = await readClusterFile(options.dir);
+  if (before !== null) await killLeftovers(before, options.progress);
+  const cluster = new LocalCluster(options, lock, await describeCluster(options, before));
+  try {
+    await cluster.start();
+    return cluster;
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+}
+
+/** What `flotilla.json` says before the first process runs: identities are those of last time, where there are any. */
+async function describeCluster(options: LaunchOptions, before: ClusterFile | null): Promise<ClusterFile> {
+  const { dir, nodes, schedulers = 1 } = options;
+  const numbers = Array.from({ length: nodes }, (_, index) => index + 1);
+  return {
+    ...(await identify(process.pid)),
+    ...(options.server === undefined ? ownEndpoint(before) : foreignEndpoint(options.server, options)),
+    schedulers: Array.from({ length: schedulers }, () => ({})),
+    nodes: await Promise.all(
+      numbers.map(async (number) => ({ id: await machineId(dir, number), dir: nodeDir(dir, number) })),
+    ),
+  };
+}
+
+function ownEndpoint(before: ClusterFile | null): Pick<ClusterFile, 'server' | 'user' | 'password' | 'nats'> {
+  const own = before?.nats ? before : null;
+  const password = own?.password ?? randomBytes(24).toString('hex');
+  return { server: own?.server ?? '', user: 'flotilla', password, nats: { port: own?.nats?.port ?? 0 } };
+}
+
+function foreignEndpoint(server: string, { user, password }: LaunchOptions): Pick<ClusterFile, 'server'> {
+  return { server, ...(user === undefined ? {} : { user }), ...(password === undefined ? {} : { password }) };
+}
+
+/** Made once for each node's directory: machine-id(5), 32 lower-case hex digits. */
+async function machineId(dir: string, number: number): Promise<string> {
+  const path = join(nodeDir(dir, number), 'machine-id');
+  const known = (await readIfThere(path))?.trim();
+  if (known !== undefined && /^[0-9a-f]{32}$/.test(known)) return known;
+  const id = randomBytes(16).toString('hex');
+  await mkdir(nodeDir(dir, number), { recursive: true, mode: 0o700 });
+  await writeFile(path, `${id}\n`);
+  return id;
+}
+
+class LocalCluster implements Cluster {
+  readonly #options: LaunchOptions;
+  readonly #lock: ProcessLock;
+  readonly #record: ClusterRecord;
+  readonly #schedulers: Supervisor[] = [];
+  readonly #nodes = new Map<number, Child>();
+  #nats: Supervisor | null = null;
+  #stopped: Promise<void> | null = null;
+
+  constructor(options: LaunchOptions, lock: ProcessLock, file: ClusterFile) {
+    this.#options = options;
+    this.#lock = lock;
+    this.#record = createClusterRecord(options.dir, file);
+  }
+
+  get file(): Readonly<ClusterFile> {
+    return this.#record.current;
+  }
+
+  async start(): Promise<void> {
+    if (this.#options.server === undefined) this.#nats = await this.#superviseNats();
+    const { schedulers, nodes } = this.file;
+    for (const index of schedulers.keys()) this.#schedulers.push(await this.#superviseScheduler(index));
+    for (const index of nodes.keys()) await this.startNode(index + 1);
+  }
+
+  async startNode(number: number): Promise<void> {
+    const index = number - 1;
+    if (this.file.nodes[index] === undefined) throw new RangeError(`there is no node ${number}`);
+    if (this.#nodes.has(number)) throw new RangeError(`node ${number} already runs`);
+    const child = await startNode(this.#options, this.file, number);
+    this.#nodes.set(number, child);
+    await this.#note('nodes', index, child.pid);
+    this.#options.progress(`node ${number} runs (process ${child.pid})`);
+    child.exited.then((how) => this.#mournNode(number, how));
+  }
+
+  async killNode(number: number): Promise<void> {
+    await this.#nodes.get(number)?.kill();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stopAll();
+    return this.#stopped;
+  }
+
+  async #stopAll(): Promise<void> {
+    await Promise.all(this.#schedulers.map((scheduler) => scheduler.stop()));
+    await this.#stopNodes();
+    await this.#nats?.stop();
+    await this.#record.update((file) => {
+      delete file.pid;
+      delete file.startTime;
+    });
+    await this.#lock.release();
+  }
+
+  /** A node is not started again by itself: it stands for a machine, and this one has died. */
+  async #mournNode(number: number, how: string): Promise<void> {
+    this.#nodes.delete(number);
+    this.#options.progress(`node ${number} ${how}`);
+    try {
+      await this.#note('nodes', number - 1, null);
+    } catch (error) {
+      this.#options.progress(`the end of node ${number} cannot be recorded: ${describeError(error)}`);
+    }
+  }
+
+  async #stopNodes(): Promise<void> {
+    const { progress, nodeStopTimeoutMs = defaultNodeStopTimeoutMs } = this.#options;
+    const reminder = setInterval(() => {
+      progress(`still stopping the units of node ${[...this.#nodes.keys()].join(', ')}`);
+    }, 5_000);
+    try {
+      await Promise.all([...this.#nodes.values()].map((node) => node.stop(nodeStopTimeoutMs)));
+    } finally {
+      clearInterval(reminder);
+    }
+  }
+
+  async #superviseNats(): Promise<Supervisor> {
+    const { progress } = this.#options;
+    const binary = this.#options.natsBinary ?? (await findOrFetchNatsServer({ progress })).path;
+    let first = true;
+    return this.#supervise('NATS', {
+      start: async () => {
+        const server = await startNatsOf(this.#options, this.file, { binary, mayMove: first });
+        first = false;
+        await this.#record.update((file) => {
+          file.server = server.url;
+          file.nats = { port: server.port };
+        });
+        return server;
+      },
+      note: (pid) => this.#note('nats', 0, pid),
+    });
+  }
+
+  #superviseScheduler(index: number): Promise<Supervisor> {
+    return this.#supervise(`scheduler ${index + 1}`, {
+      start: async () => {
+        const child = await startScheduler(this.#options, this.file, index + 1);
+        return { ...child, stop: () => child.stop(serviceStopTimeoutMs) };
+      },
+      note: (pid) => this.#note('schedulers', index, pid),
+    });
+  }
+
+  #supervise(
+    name: string,
+    { start, note }: { start: () => Promise<Running>; note: (pid: number | null) => Promise<void> },
+  ): Promise<Supervisor> {
+    const { progress, clock = systemClock } = this.#options;
+    const onChange = async (running: Running | null) => {
+      await note(running?.pid ?? null);
+      if (running !== null) progress(`${name} runs (process ${running.pid})`);
+    };
+    return supervise({ name, start, onChange, progress, clock });
+  }
+
+  /** Writes down which process does a job now, or that none does. */
+  async #note(job: 'nats' | 'schedulers' | 'nodes', index: number, pid: number | null): Promise<void> {
+    const identity = pid === null ? null : await identify(pid);
+    await this.#record.update((file) => {
+      const entry = job === 'nats' ? file.nats : file[job][index];
+      if (entry === undefined) return;
+      delete entry.pid;
+      delete entry.startTime;
+      Object.assign(entry, identity);
+    });
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * The log's twin: a store in memory that several handles write to and read from, each as another process would. Its
+ * faults are those that a network and a disk have: an answer that is lost, a log that is out of reach, a full disk.
+ */
+import { subjectMatches } from '../bus/subjectMatch.ts';
+import {
+  AppendRefusedError,
+  type EventLog,
+  type LogRecord,
+  LogRewoundError,
+  LogUnavailableError,
+  OutcomeUnknownError,
+  WrongSequenceError,
+} from './eventLog.ts';
+
+export interface MemoryLog {
+  /** One more handle, as another process would have it. */
+  open(): MemoryLogHandle;
+  /** Out of reach for every handle. */
+  setAvailable(available: boolean): void;
+  /** Refuses appends with that text until it is null again. */
+  setFull(reason: string | null): void;
+}
+
+export interface MemoryLogHandle extends EventLog {
+  /** Out of reach for this handle. */
+  setConnected(connected: boolean): void;
+  /** The next append of this handle gets no answer: its message is stored, or lost, all the same. */
+  loseNextAnswer(message: 'stored' | 'lost'): void;
+}
+
+interface Store {
+  /** Index + 1 is the sequence; undefined where a newer message on the same subject has replaced it. */
+  records: (LogRecord | undefined)[];
+  lastOf: Map<string, LogRecord>;
+  /** Sequences by id and the sequence that was expected: repeated appends. */
+  appended: Map<string, number>;
+  keepOnlyLast: boolean;
+  available: boolean;
+  full: string | null;
+  waiting: Set<() => void>;
+}
+
+interface Handle {
+  store: Store;
+  connected: boolean;
+  answer: 'given' | 'stored' | 'lost';
+}
+
+type Append = Parameters<EventLog['append']>[0];
+type TailOptions = Parameters<EventLog['tail']>[0];
+
+/** @param options.keepOnlyLast a newer message on a subject replaces the older one, as on the fence. */
+export function createMemoryLog(options: { keepOnlyLast?: boolean } = {}): MemoryLog {
+  const store: Store = {
+    records: [],
+    lastOf: new Map(),
+    appended: new Map(),
+    keepOnlyLast: options.keepOnlyLast ?? false,
+    available: true,
+    full: null,
+    waiting: new Set(),
+  };
+  return {
+    open: () => openHandle({ store, connected: true, answer: 'given' }),
+    setAvailable: (available) => {
+      store.available = available;
+      wakeAll(store);
+    },
+    setFull: (reason) => {
+      store.full = reason;
+    },
+  };
+}
+
+function openHandle(handle: Handle): MemoryLogHandle {
+  const { store } = handle;
+  return {
+    append: async (message) => append(handle, message),
+    last: async (subject) => {
+      assertReachable(handle);
+      return store.lastOf.get(subject) ?? null;
+    },
+    bounds: async () => {
+      assertReachable(handle);
+      return { first: firstSeq(store), last: store.records.length };
+    },
+    tail: (options) => tail(handle, options),
+    setConnected: (connected) => {
+      handle.connected = connected;
+      wakeAll(store);
+    },
+    loseNextAnswer: (message) => {
+      handle.answer = message;
+    },
+  };
+}
+
+function append(handle: Handle, message: Append): { seq: number } {
+  const { answer } = handle;
+  if (!isReachable(handle)) throw new OutcomeUnknownError('the log is out of reach');
+  handle.answer = 'given';
+  if (answer === 'lost') throw new OutcomeUnknownError('no answer: the message was lost');
+  const seq = commit(handle.store, message);
+  if (answer === 'stored') throw new OutcomeUnknownError('no answer: the acknowledgement was lost');
+  return { seq };
+}
+
+function commit(log: Store, { subject, id, data, expectedSeq }: Append): number {
+  // Before everything else, as a server may that has no room: it does not look whether it has the message already.
+  if (log.full !== null) throw new AppendRefusedError(log.full);
+  const key = `${expectedSeq} ${id}`;
+  const repeated = log.appended.get(key);
+  if (repeated !== undefined) return repeated;
+  const previous = log.lastOf.get(subject);
+  if ((previous?.seq ?? 0) !== expectedSeq) {
+    throw new WrongSequenceError(`the last sequence on ${subject} is ${previous?.seq ?? 0}, not ${expectedSeq}`);
+  }
+  const record: LogRecord = { seq: log.records.length + 1, subject, id, data: data.slice() };
+  if (log.keepOnlyLast && previous) log.records[previous.seq - 1] = undefined;
+  log.records.push(record);
+  log.lastOf.set(subject, record);
+  log.appended.set(key, record.seq);
+  wakeAll(log);
+  return record.seq;
+}
+
+async function* tail(handle: Handle, options: TailOptions): AsyncGenerator<LogRecord> {
+  const { signal, subjects, onIdle } = options;
+  const { records } = handle.store;
+  const wanted = (subject: string) => subjects?.some((pattern) => subjectMatches(pattern, subject)) ?? true;
+  let nextSeq = Math.max(1, options.fromSeq);
+  await untilReachable(handle, signal);
+  const end = records.length;
+  if (nextSeq > end + 1) throw new LogRewoundError(`the log ends at ${end}, before ${nextSeq - 1}`);
+  for (let idle = false; !signal.aborted; ) {
+    for (; nextSeq <= records.length && isReachable(handle) && !signal.aborted; nextSeq++) {
+      const record = records[nextSeq - 1];
+      if (record && wanted(record.subject)) yield record;
+    }
+    if (!idle && nextSeq > end) {
+      idle = true;
+      onIdle?.();
+    }
+    if (nextSeq > records.length || !isReachable(handle)) await change(handle.store, signal);
+  }
+}
+
+async function untilReachable(handle: Handle, signal: AbortSignal): Promise<void> {
+  while (!isReachable(handle) && !signal.aborted) await change(handle.store, signal);
+}
+
+/** Resolves at the next append, at a change of what is reachable, or when `signal` aborts. */
+function change(log: Store, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const wake = () => {
+      log.waiting.delete(wake);
+      signal.removeEventListener('abort', wake);
+      resolve();
+    };
+    log.waiting.add(wake);
+    signal.addEventListener('abort', wake, { once: true });
+  });
+}
+
+function wakeAll(log: Store): void {
+  for (const wake of [...log.waiting]) wake();
+}
+
+function isReachable({ store, connected }: Handle): boolean {
+  return store.available && connected;
+}
+
+function assertReachable(handle: Handle): void {
+  if (!isReachable(handle)) throw new LogUnavailableError('the log is out of reach');
+}
+
+function firstSeq({ records }: Store): number {
+  const index = records.findIndex((record) => record !== undefined);
+  return index === -1 ? records.length + 1 : index + 1;
+}

@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import type { OnPassedOver, SnapshotMeta, SnapshotStore } from './snapshots.ts';
+
+export interface MemorySnapshots extends SnapshotStore {
+  /** Changes one byte of what is kept. */
+  damage(name: string): void;
+}
+
+/** The snapshot store's twin. */
+export function createMemorySnapshots(onPassedOver: OnPassedOver): MemorySnapshots {
+  const kept = new Map<string, { meta: SnapshotMeta; data: Uint8Array; digest: string }>();
+  return {
+    save: async (name, meta, data) => {
+      kept.set(name, { meta: { ...meta }, data: data.slice(), digest: digestOf(data) });
+    },
+    latest: async (name) => {
+      const found = kept.get(name);
+      if (!found) return null;
+      if (digestOf(found.data) === found.digest) return { meta: { ...found.meta }, data: found.data.slice() };
+      onPassedOver(name, 'its digest does not match');
+      return null;
+    },
+    damage: (name) => {
+      const data = kept.get(name)?.data;
+      if (data) data[0] = (data[0] ?? 0) ^ 1;
+    },
+  };
+}
+
+function digestOf(data: Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}

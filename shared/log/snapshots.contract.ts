@@ -1,0 +1,45 @@
+/** What every snapshot store does, whatever it is made of: run on the real one and on its twin. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { OnPassedOver, SnapshotStore } from './snapshots.ts';
+
+interface Setup {
+  open(onPassedOver: OnPassedOver): SnapshotStore;
+  /** Changes what is kept of that snapshot. */
+  damage(name: string): Promise<void>;
+}
+
+const bytes = (length: number, seed: number) => Uint8Array.from({ length }, (_, index) => (index * 31 + seed) % 256);
+
+export function snapshotStoreContract(title: string, setUp: (t: TestContext) => Promise<Setup>): void {
+  test(`${title}: there is no snapshot before the first`, async (t) => {
+    const { open } = await setUp(t);
+    assert.equal(await open(assert.fail).latest('scheduler'), null);
+  });
+
+  test(`${title}: the latest snapshot of a name comes back whole, for whoever asks`, async (t) => {
+    const { open } = await setUp(t);
+    const store = open(assert.fail);
+    await store.save('scheduler', { seq: '1' }, bytes(10, 1));
+    await store.save('kv', { seq: '7' }, bytes(0, 0));
+    const large = bytes(1_000_000, 2);
+    await store.save('scheduler', { seq: '2', hash: 'abc' }, large);
+    const found = await open(assert.fail).latest('scheduler');
+    assert.deepEqual(found?.meta, { seq: '2', hash: 'abc' });
+    assert(Buffer.from(found.data).equals(large));
+    assert.deepEqual(await store.latest('kv'), { meta: { seq: '7' }, data: bytes(0, 0) });
+  });
+
+  test(`${title}: a damaged snapshot counts as none, with a reason, and can be replaced`, async (t) => {
+    const { open, damage } = await setUp(t);
+    const reasons: string[] = [];
+    const store = open((name, reason) => reasons.push(`${name}: ${reason}`));
+    await store.save('scheduler', { seq: '1' }, bytes(1_000, 1));
+    await damage('scheduler');
+    assert.equal(await store.latest('scheduler'), null);
+    assert.equal(reasons.length, 1);
+    assert.match(reasons[0] ?? '', /^scheduler: .*digest/);
+    await store.save('scheduler', { seq: '2' }, bytes(1_000, 2));
+    assert.equal((await store.latest('scheduler'))?.meta.seq, '2');
+  });
+}

@@ -1,0 +1,85 @@
+/**
+ * The one home of subjects: every subject Flotilla uses is built here, and taken apart here.
+ *
+ * Machine ids, unit names and role names become one token each. A token of NATS may not contain `.`, `*`, `>` or
+ * white space, so those (and `%` itself) are percent-encoded, as UTF-8 bytes.
+ */
+
+const unsafeInToken = /[.*>%\s\p{Cc}]/gu;
+
+/** Makes one subject token of any non-empty text. */
+export function encodeToken(text: string): string {
+  if (text === '') throw new RangeError('a subject token cannot be empty');
+  return text.replace(unsafeInToken, (char) =>
+    Array.from(new TextEncoder().encode(char), (byte) => `%${byte.toString(16).padStart(2, '0')}`).join(''),
+  );
+}
+
+/** The text that {@link encodeToken} made a token of. */
+export function decodeToken(token: string): string {
+  return decodeURIComponent(token);
+}
+
+export const streams = {
+  log: 'FLOTILLA',
+  fence: 'FLOTILLA_FENCE',
+  assign: 'FLOTILLA_ASSIGN',
+  snapshots: 'flotilla-snapshots',
+} as const;
+
+export type Role = 'scheduler' | 'kv';
+
+const prefix = { node: 'flotilla.log.node.', fence: 'flotilla.fence.', assign: 'flotilla.assign.', hb: 'flotilla.hb.' };
+
+export const subjects = {
+  /** Every subject of the `FLOTILLA` stream. */
+  log: ['flotilla.log.cluster', 'flotilla.log.node.*'],
+  /** Facts of the cluster, written by the leading scheduler alone. */
+  clusterLog: 'flotilla.log.cluster',
+  /** Facts of one machine, written by its node alone. */
+  nodeLog: (machine: string) => `${prefix.node}${encodeToken(machine)}`,
+
+  allFences: `${prefix.fence}*`,
+  /** Compare-and-append on it makes an epoch of that role. */
+  fence: (role: Role) => `${prefix.fence}${encodeToken(role)}`,
+  /** Core NATS: the heartbeat of that role's leader. */
+  leader: (role: Role) => `flotilla.leader.${encodeToken(role)}`,
+
+  allAssignments: `${prefix.assign}*`,
+  /** The last message on it is the machine's whole assignment. */
+  assignment: (machine: string) => `${prefix.assign}${encodeToken(machine)}`,
+
+  /** Commands to the cluster: request/reply, answered by the leading scheduler. */
+  clusterCommands: 'flotilla.cmd.cluster',
+  /** Queries: request/reply, answered by any scheduler. */
+  queries: 'flotilla.query.cluster',
+  /** The same queries, answered by the leading scheduler alone. */
+  leaderQueries: 'flotilla.query.leader',
+
+  allHeartbeats: `${prefix.hb}*`,
+  /** Heartbeats of a machine's node: request/reply, answered by the leading scheduler. */
+  heartbeat: (machine: string) => `${prefix.hb}${encodeToken(machine)}`,
+
+  /** Journals of the units on a machine: request, many replies (see `journal.ts`). */
+  journal: (machine: string) => `flotilla.journal.${encodeToken(machine)}`,
+} as const;
+
+export type LogSubject = { kind: 'cluster' } | { kind: 'node'; machine: string };
+
+/** Which part of the log a subject is, or null when it is none. */
+export function parseLogSubject(subject: string): LogSubject | null {
+  if (subject === subjects.clusterLog) return { kind: 'cluster' };
+  const machine = tokenAfter(prefix.node, subject);
+  return machine === null ? null : { kind: 'node', machine };
+}
+
+/** The machine whose heartbeat this is, or null. */
+export function parseHeartbeatSubject(subject: string): string | null {
+  return tokenAfter(prefix.hb, subject);
+}
+
+function tokenAfter(start: string, subject: string): string | null {
+  if (!subject.startsWith(start)) return null;
+  const token = subject.slice(start.length);
+  return token === '' || token.includes('.') ? null : decodeToken(token);
+}
