@@ -4,7 +4,8 @@ import { build } from 'esbuild';
 
 await rm('dist', { recursive: true, force: true });
 await build({
-  entryPoints: { flotilla: 'cli/main.ts' },
+  // The services are loaded by the CLI; as entries of their own they keep their names.
+  entryPoints: { flotilla: 'cli/main.ts', scheduler: 'services/scheduler/main.ts', node: 'services/node/main.ts' },
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -9,7 +9,8 @@ const fileTimeoutMs = 300_000;
 const report = createTestReport((line) => console.log(line));
 try {
   const files = await findTestFiles(process.argv.slice(2));
-  await prepareTests((line) => console.log(`# ${line}`));
+  const problems = await prepareTests((line) => console.log(`# ${line}`));
+  for (const problem of problems) report.addFailure('preparing the tests', problem);
   await runTestFiles(files, { report, fileTimeoutMs });
 } catch (error) {
   report.addFailure('the tests could not be run', error instanceof Error ? error : new Error(String(error)));

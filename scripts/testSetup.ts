@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { findOrFetchNatsServer } from '../shared/embedded/fetchNatsServer.ts';
 import { isAccessible } from '../shared/embedded/files.ts';
 
-/** What the tests stand on could not be prepared; the message says what and why. */
+/** Something that the tests stand on is not there; the message says what and why. */
 export class SetupError extends Error {
   override readonly name = 'SetupError';
 }
@@ -15,27 +15,28 @@ const imagesScript = 'scripts/images.sh';
 
 /**
  * Makes sure of nats-server, looks for Docker and its test images, and builds what the tests of whole clusters run.
- * @throws {SetupError}
+ * Resolves with what went wrong: the tests that do not need it can run all the same.
  * @throws {NatsServerMissingError}
  */
-export async function prepareTests(say: (line: string) => void): Promise<void> {
+export async function prepareTests(say: (line: string) => void): Promise<SetupError[]> {
   const nats = await findOrFetchNatsServer({ progress: say });
   say(`nats-server ${nats.version}, ${nats.source}: ${nats.path}`);
-  await prepareDocker(say);
-  if (await isBuildStale()) await runVisibly('npm', ['run', '--silent', 'build'], say);
+  const problems = [await prepareDocker(say)];
+  if (await isBuildStale()) problems.push(await runVisibly('npm', ['run', '--silent', 'build'], say));
+  return problems.filter((problem) => problem !== null);
 }
 
-async function prepareDocker(say: (line: string) => void): Promise<void> {
+async function prepareDocker(say: (line: string) => void): Promise<SetupError | null> {
   const problem = await dockerProblem();
   if (problem === null) {
     say('the Docker engine answers');
-    if (await isAccessible(imagesScript)) await runVisibly('bash', [imagesScript], say);
-    return;
+    return runVisibly('sh', [imagesScript], say);
   }
   if (process.env.FLOTILLA_REQUIRE_DOCKER === '1') {
-    throw new SetupError(`FLOTILLA_REQUIRE_DOCKER is set, but the Docker engine does not answer: ${problem}`);
+    return new SetupError(`FLOTILLA_REQUIRE_DOCKER is set, but the Docker engine does not answer: ${problem}`);
   }
   say(`the Docker engine does not answer (${problem}): the tests that need it will be skipped`);
+  return null;
 }
 
 /** Null when the engine answers, else why not. */
@@ -72,9 +73,15 @@ export async function filesUnder(dir: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
 
-async function runVisibly(program: string, args: readonly string[], say: (line: string) => void): Promise<void> {
-  say(`running ${program} ${args.join(' ')}`);
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], timeout: 600_000 });
+/** Null when it succeeded. */
+async function runVisibly(
+  program: string,
+  args: readonly string[],
+  say: (line: string) => void,
+): Promise<SetupError | null> {
+  const command = [program, ...args].join(' ');
+  say(`running ${command}`);
+  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], timeout: 300_000 });
   const [code, signal] = await once(child, 'exit');
-  if (code !== 0) throw new SetupError(`${program} ${args.join(' ')} failed (${signal ?? `exit code ${code}`})`);
+  return code === 0 ? null : new SetupError(`${command} failed (${signal ?? `exit code ${code}`}); see above`);
 }

@@ -73,6 +73,7 @@ const bad: [path: string, text: string, complaint: RegExp][] = [
   ['cli/render.ts', "import './setup';", /without its extension/],
   ['cli/render.ts', "export { table } from './table';", /without its extension/],
   ['services/node/index.ts', "export * from './nodeActor.ts';", /barrel/],
+  ['shared/domain/unit.ts', "import { samples } from './testing/unitSamples.ts';", /which is for tests/],
   ['services/node/journal.ts', "bus.publish('flotilla.log.cluster', data);", /spells out a subject/],
   ['services/node/journal.ts', 'bus.publish(`flotilla.hb.$' + '{id}`, data);', /spells out a subject/],
 ];
@@ -95,6 +96,7 @@ const good: [path: string, text: string][] = [
     'shared/domain/unit.ts',
     "// unlike Date.now(), import x from 'y'\n/* import 'node:fs' */\nconst at = new Date(ms);",
   ],
+  ['shared/domain/testing/judge.ts', "import { execFile } from 'node:child_process';"],
   ['shared/domain/unit.test.ts', "import { test } from 'node:test';"],
   ['shared/protocol/subjects.ts', "const log = 'flotilla.log.cluster';"],
 ];

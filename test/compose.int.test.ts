@@ -29,7 +29,7 @@ function copiedSources(): string[] {
 /** The lines below `header` that are indented more than it. */
 function block(header: string): string[] {
   const lines = compose.split('\n');
-  const start = lines.findIndex((line) => line === header);
+  const start = lines.indexOf(header);
   assert.notEqual(start, -1, `there is ${header}`);
   const depth = (line: string) => line.length - line.trimStart().length;
   const length = lines.slice(start + 1).findIndex((line) => line !== '' && depth(line) <= depth(lines[start] ?? ''));

@@ -5,7 +5,7 @@ import { connectNats } from '../../shared/bus/natsConnection.ts';
 import { systemClock } from '../../shared/clock/systemClock.ts';
 import { createJetStreamLog } from '../../shared/log/jetStreamLog.ts';
 import { createJetStreamSnapshots } from '../../shared/log/jetStreamSnapshots.ts';
-import { ensureStreams } from '../../shared/log/jetStreamStreams.ts';
+import { keepStreams } from '../../shared/log/jetStreamStreams.ts';
 import { streams } from '../../shared/protocol/subjects.ts';
 import { startScheduler } from './schedulerActor.ts';
 
@@ -24,7 +24,7 @@ export async function main(options: SchedulerOptions): Promise<number> {
   const onPassedOver = (name: string, reason: string) => log.warn({ name, reason }, 'a snapshot was passed over');
   const id = nanoid(8);
   const link = await connectNats({ ...options, name: `flotilla scheduler ${id}` });
-  await ensureStreams(link, options.replicas === undefined ? {} : { replicas: options.replicas });
+  await keepStreams(link, { onError, ...(options.replicas === undefined ? {} : { replicas: options.replicas }) });
   const bus = createNatsBus(link);
   const scheduler = startScheduler(
     {

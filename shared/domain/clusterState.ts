@@ -112,3 +112,8 @@ export function draft(state: ClusterState): ClusterState {
 }
 
 export const emptyLoad: Load = { memoryBytes: 0, cpus: 0, units: 0 };
+
+/** Adds cores in whole millionths: sums of fractions are the same in whatever order, and shrink back to nothing. */
+export function addCpus(a: number, b: number): number {
+  return (Math.sign(a) * Math.round(Math.abs(a) * 1e6) + Math.sign(b) * Math.round(Math.abs(b) * 1e6)) / 1e6;
+}

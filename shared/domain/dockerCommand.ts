@@ -52,7 +52,7 @@ export function parseDockerCommand(
   const { verb, before, after, problems } = splitAtVerb(argv.slice(1));
   if (verb === undefined) return refuse(...problems, 'docker needs a verb, such as run');
   const parser = Object.hasOwn(parsers, verb) ? parsers[verb] : undefined;
-  if (!parser) return refuse(...problems, refusedVerbs[verb] ?? unknownVerb(verb));
+  if (!parser) return refuse(...problems, unknownVerb(verb, before));
   if (before.length > 0 && verb !== 'run') {
     problems.push(`docker: ${before[0]} before the verb belongs to docker run, not to docker ${verb}`);
   }
@@ -65,8 +65,10 @@ function refuse(...problems: string[]): DockerCommandResult {
   return { command: null, problems };
 }
 
-function unknownVerb(verb: string): string {
-  return `docker ${verb} is not understood; Flotilla knows ${Object.keys(parsers).join(', ')}`;
+function unknownVerb(verb: string, before: readonly string[]): string {
+  const known = Object.hasOwn(refusedVerbs, verb) ? refusedVerbs[verb] : undefined;
+  const words = ['docker', ...before, verb].join(' ');
+  return known ?? `${words} is not understood; Flotilla knows ${Object.keys(parsers).join(', ')}`;
 }
 
 const refusedVerbs: Readonly<Record<string, string>> = {

@@ -20,6 +20,8 @@ export interface Scan {
   /** The words that are no options. */
   words: string[];
   problems: string[];
+  /** A value with a variable in it was left alone: what the options say together is not known yet. */
+  incomplete: boolean;
 }
 
 export interface ScanSettings<D> {
@@ -42,7 +44,7 @@ export function hasVariable(text: string): boolean {
 
 /** Takes options off the front of `args` (or from everywhere, if interspersed) and applies them to the draft. */
 export function scanOptions<D>(args: readonly string[], settings: ScanSettings<D>): Scan {
-  const scan: Scan = { words: [], problems: [] };
+  const scan: Scan = { words: [], problems: [], incomplete: false };
   const queue = [...args];
   for (let arg = queue.shift(); arg !== undefined; arg = queue.shift()) {
     if (arg === '--') {
@@ -108,7 +110,10 @@ function applyOption<D>({ option, shown, glued, queue, settings, scan }: Applica
     scan.problems.push(`${settings.command}: ${shown} needs a value`);
     return;
   }
-  if (settings.skipVariables && hasVariable(value)) return;
+  if (settings.skipVariables && hasVariable(value)) {
+    scan.incomplete = true;
+    return;
+  }
   const problem = option.apply(settings.draft, value);
   if (problem !== undefined) scan.problems.push(`${settings.command}: ${shown}: ${problem}`);
 }

@@ -146,7 +146,7 @@ export function parseRun(
   const draft = createRunDraft();
   const scan = scanOptions(args, { options: runOptions, draft, command: 'docker run', skipVariables });
   const [image, ...command] = scan.words;
-  const problems = [...scan.problems, ...checkDraft(draft)];
+  const problems = [...scan.problems, ...(scan.incomplete ? [] : checkDraft(draft))];
   if (image === undefined) problems.push('docker run needs the name of an image');
   else if (!isImageReference(image) && !(skipVariables && image.includes('$'))) {
     problems.push(`docker run: ${JSON.stringify(image)} is not the name of an image (lower case, "repository:tag")`);

@@ -10,6 +10,7 @@ import { type Parsed, parseBoolean, parseChoice, parseMode, parseUnsigned } from
 
 const section = 'Service';
 
+/** What the commands are and how they are run, restarted and ended; what is wrong is left with the reader. */
 export function interpretService(reader: DirectiveReader, specifiers: Specifiers): ServiceSpec {
   const image = readImage(reader);
   const lines = readExecLines(reader, specifiers, image === undefined);

@@ -254,9 +254,9 @@ describe('names', () => {
   });
 
   it('of templates are read as of an instance', () => {
-    const text = '[Service]\nExecStart=docker run -p 80%i:80 --name web-%i image';
+    const text = '[Service]\nExecStart=docker run --cpus %i -p 80%i:80 --name web-%i image';
     assert.deepEqual(problemsOf(text, 'web@.service'), []);
-    assert.equal(specOf(text, 'web@2.service').service?.execStart[0]?.argv[3], '802:80');
+    assert.equal(specOf(text, 'web@2.service').service?.execStart[0]?.argv[5], '802:80');
   });
 
   it('of units that it depends on must be whole', () => {

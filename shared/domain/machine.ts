@@ -51,10 +51,13 @@ function sameFacts(known: MachineRecord, facts: MachineFacts): boolean {
 
 type MachineEvent = Extract<ClusterEvent, { machine: string }> & { unit?: never };
 
+/** In a commit an event may carry its cause, which is no part of what it says of a machine or a unit. */
+type WithCause<E> = E & { cause?: string };
+
 /** Changes the state by one fact about a machine that happened at `at` (ms since 1970). */
 export function evolveMachine(state: ClusterState, event: MachineEvent, at: number): void {
   if (event.type === 'MachineJoined') {
-    const { type: _, ...facts } = event;
+    const { type: _, cause: __, ...facts }: WithCause<typeof event> = event;
     return state.machines.set(event.machine, { ...facts, state: 'ready', reason: '', since: at });
   }
   const machine = state.machines.get(event.machine);
@@ -91,7 +94,7 @@ export function evolveNode(state: ClusterState, event: NodeEvent): void {
     case 'NodeSynced':
       return state.reports.delete(event.machine);
     case 'UnitStateReported': {
-      const { type: _, machine, ...report } = event;
+      const { type: _, cause: __, machine, ...report }: WithCause<typeof event> = event;
       const reports = state.reports.get(machine);
       if (reports) reports.set(report.unit, report);
       else state.reports.set(machine, new Map([[report.unit, report]]));

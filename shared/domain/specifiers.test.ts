@@ -24,6 +24,7 @@ describe('specifiers', () => {
     assert.equal(expand('%p %P'), 'my-web\\x2dapp my/web-app');
     assert.equal(expand('%i %I'), 'eu-1\\x2d2 eu/1-2');
     assert.equal(expand('%j %J'), 'web\\x2dapp web-app');
+    assert.equal(expand('%j', 'a-b-c@d.service'), 'c');
     assert.equal(expand('%f'), '/eu/1-2');
   });
 
@@ -46,7 +47,7 @@ describe('specifiers', () => {
   });
 
   it('an unknown one is named, with those that there are', () => {
-    assert.match(expand('%q and %1'), /^%q is no specifier[^]*%n %N[^]*\n%1 is no specifier/);
+    assert.match(expand('%q and %1'), /^%q is no specifier[\s\S]*%n %N[\s\S]*\n%1 is no specifier/);
     assert.match(expand('%_'), /^%_$/);
   });
 

@@ -39,14 +39,16 @@ export class Table<V> {
     if (this.#base !== null) this.#deleted.add(key);
   }
 
-  /** In the order of insertion (a draft: what it was made of first). */
+  /** In the order of insertion, as a `Map`; a draft in the same order as if what it was made of had been changed. */
   *entries(): IterableIterator<[string, V]> {
-    if (this.#base !== null) {
-      for (const entry of this.#base.entries()) {
-        if (!this.#own.has(entry[0]) && !this.#deleted.has(entry[0])) yield entry;
-      }
+    const base = this.#base;
+    if (base === null) return yield* this.#own.entries();
+    for (const [key, value] of base.entries()) {
+      if (!this.#deleted.has(key)) yield [key, this.#own.get(key) ?? value];
     }
-    yield* this.#own.entries();
+    for (const entry of this.#own) {
+      if (this.#deleted.has(entry[0]) || !base.has(entry[0])) yield entry;
+    }
   }
 
   *keys(): IterableIterator<string> {
@@ -85,11 +87,6 @@ export class Index {
     const set = this.#writable(key);
     set.delete(member);
     if (set.size === 0 && this.#base === null) this.#own.delete(key);
-  }
-
-  clear(key: string): void {
-    if (this.#base === null) this.#own.delete(key);
-    else this.#own.set(key, new Set());
   }
 
   draft(): Index {

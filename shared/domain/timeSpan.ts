@@ -66,7 +66,7 @@ export function parseMicroseconds(text: string): bigint | 'infinity' | null {
   return total;
 }
 
-/** One number and its unit. A number without unit, which is seconds, must be followed by a blank, as `5min20` is not. */
+/** One number and its unit. Without unit it is seconds, and must end with a blank or the text: `1.5.5` is nothing. */
 function readPart(text: string, start: number): { usec: bigint; end: number } | null {
   number.lastIndex = start;
   const match = number.exec(text);
@@ -91,7 +91,7 @@ function readFraction(text: string, at: number): { digits: string; end: number }
   return digits === '' ? null : { digits, end };
 }
 
-/** Digit by digit, each rounded down to a microsecond: a third of systemd's arithmetic would show otherwise. */
+/** Digit by digit, each weight rounded down to a microsecond: systemd adds it up so, and small units show it. */
 function fractionOf(usecPerUnit: bigint, digits: string): bigint {
   let sum = 0n;
   let weight = usecPerUnit / 10n;

@@ -1,4 +1,4 @@
-import type { ClusterState, DesiredState, UnitRecord } from './clusterState.ts';
+import { addCpus, type ClusterState, type DesiredState, type UnitRecord } from './clusterState.ts';
 import type { ClusterEvent } from './events.ts';
 import { type Rejection, reject } from './rejection.ts';
 import type { Placement, Resources } from './unitSpec.ts';
@@ -201,19 +201,19 @@ function applyPlaced(
     state.pending.delete(unit.name);
     state.waiting.delete(unit.name);
   }
-  disturbFollowers(state, unit.name, machine);
+  disturbFollowers(state, unit.name);
 }
 
 /** Takes the unit's place on a machine away. */
 export function release(state: ClusterState, unit: UnitRecord, machine: string): void {
   const current = state.units.get(unit.name) ?? unit;
-  if (!(machine in current.machines)) return;
+  if (!Object.hasOwn(current.machines, machine)) return;
   unindex(state, current);
   const { [machine]: _, ...machines } = current.machines;
   const released = { ...current, machines };
   state.units.set(unit.name, released);
   indexUnit(state, released);
-  disturbFollowers(state, unit.name, null);
+  disturbFollowers(state, unit.name);
 }
 
 /** The unit is to be looked at by the scheduler; `why` becomes the reason of its next placement. */
@@ -222,13 +222,17 @@ export function want(state: ClusterState, unit: string, why: string): void {
   state.pending.set(unit, why);
 }
 
-/** Units bound to this one by `MachineOf=` that are not where it is now have to move. */
-function disturbFollowers(state: ClusterState, target: string, machine: string | null): void {
+/** Units bound to this one by `MachineOf=` have to move when they are not where it is; they stay when it came back. */
+function disturbFollowers(state: ClusterState, target: string): void {
+  const places = state.units.get(target)?.machines ?? {};
   for (const name of [...state.followers.get(target)].sort()) {
     const follower = state.units.get(name);
-    if (follower && follower.desired !== 'inactive' && !(machine !== null && machine in follower.machines)) {
-      want(state, name, `it follows ${target}`);
-    }
+    if (!follower || follower.desired === 'inactive') continue;
+    const machines = Object.keys(follower.machines);
+    if (machines.length === 0 && state.pending.has(name)) continue;
+    const isBeside = machines.length > 0 && machines.every((machine) => Object.hasOwn(places, machine));
+    if (isBeside) state.pending.delete(name);
+    else want(state, name, `it follows ${target}`);
   }
 }
 
@@ -255,7 +259,7 @@ function reserve(state: ClusterState, machine: string, { memoryBytes = 0, cpus =
   const load = state.loads.get(machine);
   state.loads.set(machine, {
     memoryBytes: (load?.memoryBytes ?? 0) + sign * memoryBytes,
-    cpus: (load?.cpus ?? 0) + sign * cpus,
+    cpus: addCpus(load?.cpus ?? 0, sign * cpus),
     units: (load?.units ?? 0) + sign,
   });
 }

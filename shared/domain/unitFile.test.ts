@@ -109,6 +109,13 @@ describe('unit files', () => {
     assert.equal(canonicalText(file), '[A]\na=x \\\n   y\nb=\n');
   });
 
+  it('no value swallows its neighbour in the canonical text', () => {
+    for (const text of ['[A]\na=x\\ \nb=1\n', '[A]\na=x\\\n\nb=1\n', '[A]\nb=1\n[B]\nc=1\n[A]\na=x\\']) {
+      const { file } = parseUnitFile(text);
+      assert.deepEqual(meaning(parseUnitFile(canonicalText(file)).file), meaning(file));
+    }
+  });
+
   it('the canonical text of a canonical text is the same, and means the same', () => {
     fc.assert(
       fc.property(files, (text) => {

@@ -75,7 +75,7 @@ describe('values', () => {
         '34': 'SIGRTMIN',
         'SIGRTMAX-30': 'SIGRTMIN',
       },
-      ['', 'term', 'SIG', '0', '32', '65', 'RTMIN+31', 'RTMAX-31', 'RTMIN-1', 'SIGSIGTERM'],
+      ['', 'term', 'SIG', '0', '32', '65', 'RTMIN+31', 'RTMAX-31', 'RTMAX-40', 'RTMIN-1', 'SIGSIGTERM'],
     );
   });
 

@@ -51,7 +51,8 @@ export function unitStates(state: ClusterState): UnitStateView[] {
   for (const unit of state.units.values()) rows.push(...statesOf(state, unit));
   for (const [machine, reports] of state.reports.entries()) {
     for (const report of reports.values()) {
-      if (!(machine in (state.units.get(report.unit)?.machines ?? {}))) rows.push(stateView(state, machine, report));
+      const places = state.units.get(report.unit)?.machines ?? {};
+      if (!Object.hasOwn(places, machine)) rows.push(stateView(state, machine, report));
     }
   }
   return rows.sort(byUnitThenMachine);

@@ -170,14 +170,17 @@ class LocalCluster implements Cluster {
   }
 
   async #stopAll(): Promise<void> {
-    await Promise.all(this.#schedulers.map((scheduler) => scheduler.stop()));
-    await this.#stopNodes();
-    await this.#nats?.stop();
-    await this.#record.update((file) => {
-      delete file.pid;
-      delete file.startTime;
-    });
-    await this.#lock.release();
+    try {
+      await Promise.all(this.#schedulers.map((scheduler) => scheduler.stop()));
+      await this.#stopNodes();
+      await this.#nats?.stop();
+      await this.#record.update((file) => {
+        delete file.pid;
+        delete file.startTime;
+      });
+    } finally {
+      await this.#lock.release();
+    }
   }
 
   /** A node is not started again by itself: it stands for a machine, and this one has died. */

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { type Child, startChild } from './childProcess.ts';
+import { describeError } from './describeError.ts';
 import { type NatsClusterConfig, renderNatsConfig } from './natsConfig.ts';
 
 export interface NatsServerOptions {
@@ -61,8 +62,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     return natsServer(child, { url: urlOf(options, port), port, logFile });
   } catch (cause) {
     await child.kill();
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new NatsServerStartError(`nats-server ${why}; ${await lastLines(logFile)}`, { cause });
+    throw new NatsServerStartError(`nats-server ${describeError(cause)}; ${await lastLines(logFile)}`, { cause });
   }
 }
 
@@ -105,11 +105,15 @@ async function waitUntilReady(options: NatsServerOptions, child: Child): Promise
   const deadline = AbortSignal.timeout(timeoutMs);
   const ended = new AbortController();
   child.exited.then((how) => ended.abort(how));
-  for (;;) {
+  for (let problem = 'it does not listen yet'; ; ) {
     if (ended.signal.aborted) throw new Error(String(ended.signal.reason));
-    if (deadline.aborted) throw new Error(`was not ready within ${timeoutMs / 1000} s`);
+    if (deadline.aborted) throw new Error(`was not ready within ${timeoutMs / 1000} s (${problem})`);
     const port = await readPort(join(options.dir, portsDirName), child.pid);
-    if (port !== null && (await jetStreamAnswers(urlOf(options, port), options))) return port;
+    if (port !== null) {
+      const found = await jetStreamProblem(urlOf(options, port), options);
+      if (found === null) return port;
+      problem = found;
+    }
     await sleep(probeIntervalMs);
   }
 }
@@ -123,18 +127,18 @@ async function readPort(portsDir: string, pid: number): Promise<number | null> {
   return port === undefined ? null : Number(port);
 }
 
-async function jetStreamAnswers(url: string, { user, password }: NatsServerOptions): Promise<boolean> {
+/** Null when JetStream answers, else why not: refused, not started yet, no leader in a cluster of servers yet. */
+async function jetStreamProblem(url: string, { user, password }: NatsServerOptions): Promise<string | null> {
   try {
     const connection = await connect({ servers: url, user, pass: password, reconnect: false, timeout: 2_000 });
     try {
       await jetstreamManager(connection, { timeout: 2_000 });
-      return true;
+      return null;
     } finally {
       await connection.close();
     }
-  } catch {
-    // Refused, no JetStream yet, no leader of the servers' cluster yet: whatever it is, the caller asks again until its time is up.
-    return false;
+  } catch (error) {
+    return describeError(error);
   }
 }
 

@@ -22,7 +22,7 @@ export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
 
-const retryMs = { min: 50, max: 1_000 };
+const retryMs = { min: 50, max: 250 };
 
 /**
  * Stores the message exactly once, whatever becomes of the answers: appending is idempotent, so an append without an

@@ -1,6 +1,7 @@
 /** What the answers of JetStream mean for a log. */
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
+import { ConnectionLostError } from './connectionLost.ts';
 import { AppendRefusedError, OutcomeUnknownError } from './eventLog.ts';
 
 /** Error codes, as in https://github.com/nats-io/nats-server/blob/main/server/errors.json */
@@ -53,6 +54,7 @@ function isRefusal(cause: unknown): boolean {
  */
 export function isPassing(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return error.status === statusUnavailable;
+  if (error instanceof ConnectionLostError) return true;
   if (error instanceof errors.TimeoutError || error instanceof errors.RequestError) return true;
   return error instanceof Error && error.cause !== undefined && isPassing(error.cause);
 }

@@ -2,12 +2,13 @@ import {
   type JetStreamManager,
   jetstream,
   jetstreamManager,
+  type MsgRequest,
   type NextMsgRequest,
-  type StoredMsg,
 } from '@nats-io/jetstream';
 import type { NatsLink } from '../bus/natsConnection.ts';
 import type { Clock } from '../clock/clock.ts';
 import { systemClock } from '../clock/systemClock.ts';
+import { untilDisconnect } from './connectionLost.ts';
 import { type EventLog, type LogRecord, LogUnavailableError, WrongSequenceError } from './eventLog.ts';
 import { appendError, isWrongSequence, messageOf } from './jetStreamErrors.ts';
 import { storedRecord } from './jetStreamRecord.ts';
@@ -32,83 +33,62 @@ export async function createJetStreamLog(link: NatsLink, options: JetStreamLogOp
   const js = jetstream(link.nc, { timeout: timeoutMs });
   const publish = async ({ subject, id, data, expectedSeq }: Append): Promise<{ seq: number }> => {
     const expect = { lastSubjectSequence: expectedSeq, streamName: stream };
-    const { seq } = await untilDisconnect(link, js.publish(subject, data, { msgID: id, timeout: timeoutMs, expect }));
+    const { seq } = await untilDisconnect(link, () =>
+      js.publish(subject, data, { msgID: id, timeout: timeoutMs, expect }),
+    );
     return { seq };
+  };
+  const nextOn = (subject: string, seq: number) => {
+    const query: NextMsgRequest & { seq: number } = { seq, next_by_subj: subject };
+    return read(link, stream, () => readMessage(jsm, stream, query));
   };
   return {
     append: async (message) => {
+      const { subject, expectedSeq } = message;
       try {
         return await publish(message);
       } catch (cause) {
-        if (!isWrongSequence(cause)) throw appendError(message.subject, cause);
-        return await resolveWrongSequence(jsm, stream, message, cause);
+        if (!isWrongSequence(cause)) throw appendError(subject, cause);
+        return await resolveWrongSequence(() => nextOn(subject, expectedSeq + 1), message, cause);
       }
     },
-    last: (subject) =>
-      read(link, stream, async () => {
-        const message = await lastMessage(jsm, stream, subject);
-        return message && storedRecord(message);
-      }),
+    last: (subject) => read(link, stream, () => readMessage(jsm, stream, { last_by_subj: subject })),
     bounds: () =>
       read(link, stream, async () => {
-        const { state } = await jsm.streams.info(stream);
-        return { first: state.messages === 0 ? state.last_seq + 1 : state.first_seq, last: state.last_seq };
+        const { messages, first_seq: first, last_seq: last } = (await jsm.streams.info(stream)).state;
+        return { first: messages === 0 ? last + 1 : first, last };
       }),
     tail: (tailOptions) => tailStream({ link, jsm, stream, clock }, tailOptions),
   };
 }
 
 /** Asked of the stream's leader; a direct get, which is faster, may be answered by a replica that lags behind. */
-function lastMessage(jsm: JetStreamManager, stream: string, subject: string): Promise<StoredMsg | null> {
-  return jsm.streams.getMessage(stream, { last_by_subj: subject });
+async function readMessage(jsm: JetStreamManager, stream: string, query: MsgRequest): Promise<LogRecord | null> {
+  const message = await jsm.streams.getMessage(stream, query);
+  return message && storedRecord(message);
 }
 
 /**
- * A repeated append may find its own message in its way, because the server compares sequences before it looks for a
- * repeated id (2.12 and newer). Of all messages on the subject only the next one after `expectedSeq` can be that.
+ * A repeated append may find its own message in its way, because the server (2.15, for one) compares sequences before it
+ * looks for a repeated id. Of all messages on the subject only the next one after `expectedSeq` can be that.
  */
 async function resolveWrongSequence(
-  jsm: JetStreamManager,
-  stream: string,
+  next: () => Promise<LogRecord | null>,
   { subject, id, expectedSeq }: Append,
   refusal: unknown,
 ): Promise<{ seq: number }> {
-  const query: NextMsgRequest & { seq: number } = { seq: expectedSeq + 1, next_by_subj: subject };
-  let next: LogRecord | null;
-  try {
-    const message = await jsm.streams.getMessage(stream, query);
-    next = message && storedRecord(message);
-  } catch (cause) {
+  const found = await next().catch((cause) => {
     throw appendError(subject, cause);
-  }
-  if (next?.id === id) return { seq: next.seq };
-  throw new WrongSequenceError(`an append on ${subject} expected sequence ${expectedSeq}: ${messageOf(refusal)}`, {
-    cause: refusal,
   });
+  if (found?.id === id) return { seq: found.seq };
+  const message = `an append on ${subject} expected sequence ${expectedSeq}: ${messageOf(refusal)}`;
+  throw new WrongSequenceError(message, { cause: refusal });
 }
 
 async function read<T>(link: NatsLink, stream: string, ask: () => Promise<T>): Promise<T> {
   try {
-    return await untilDisconnect(link, ask());
+    return await untilDisconnect(link, ask);
   } catch (cause) {
     throw new LogUnavailableError(`the stream ${stream} cannot be read: ${messageOf(cause)}`, { cause });
-  }
-}
-
-/** A lost connection takes the answer with it, so nobody need wait for it until the time-out. */
-async function untilDisconnect<T>(link: NatsLink, answer: Promise<T>): Promise<T> {
-  if (!link.connected) {
-    answer.catch(() => undefined);
-    throw new Error('the connection to NATS is away');
-  }
-  let stop: (() => void) | undefined;
-  const lost = new Promise<never>((_, reject) => {
-    stop = link.onConnectionChange(() => reject(new Error('the connection to NATS was lost')));
-  });
-  try {
-    return await Promise.race([answer, lost]);
-  } finally {
-    stop?.();
-    answer.catch(() => undefined);
   }
 }

@@ -5,6 +5,7 @@
  */
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import { delay } from '../clock/clock.ts';
+import { untilDisconnect } from './connectionLost.ts';
 import { type EventLog, type LogRecord, LogRewoundError, LogUnavailableError } from './eventLog.ts';
 import { isPassing, isStreamNotFound, messageOf } from './jetStreamErrors.ts';
 import { openPull, type Pull, type PullSource } from './jetStreamPull.ts';
@@ -15,11 +16,11 @@ export interface TailSource extends PullSource {
 
 type TailOptions = Parameters<EventLog['tail']>[0];
 
-const retryMs = { min: 50, max: 1_000 };
+const retryMs = { min: 50, max: 250 };
 /** The server forgets a consumer that its reader has left without a word. */
 const inactiveThresholdNs = 60 * 1_000_000_000;
 /** A new leader among replicas may lag for a moment behind what the old one handed out. */
-const rewoundAfterTries = 8;
+const rewoundAfterTries = 20;
 
 /** @throws {LogRewoundError | LogUnavailableError} the connection was closed, or the server refuses such a consumer. */
 export async function* tailStream(source: TailSource, options: TailOptions): AsyncGenerator<LogRecord> {
@@ -65,11 +66,10 @@ async function openConsumer(source: TailSource, options: TailOptions, nextSeq: n
   let rewound = 0;
   for (let wait = retryMs.min; !signal.aborted; wait = Math.min(wait * 2, retryMs.max)) {
     if (link.nc.isClosed()) throw new LogUnavailableError(`${source.stream} cannot be read: the connection is closed`);
-    if (link.connected) {
-      const attempt = await tryOpen(source, options, nextSeq);
-      if (attempt.kind === 'open') return attempt.consumer;
-      if (attempt.kind === 'rewound' && ++rewound >= rewoundAfterTries)
-        throw rewoundError(source, attempt.end, nextSeq);
+    const attempt = await tryOpen(source, options, nextSeq);
+    if (attempt.kind === 'open') return attempt.consumer;
+    if (attempt.kind === 'rewound' && (!attempt.mayLag || ++rewound >= rewoundAfterTries)) {
+      throw rewoundError(source, attempt.end, nextSeq);
     }
     await delay(clock, wait, signal);
   }
@@ -82,12 +82,12 @@ type Attempt =
   | { kind: 'later' };
 
 async function tryOpen(source: TailSource, options: TailOptions, nextSeq: number): Promise<Attempt> {
-  const { jsm, stream } = source;
+  const { link, jsm, stream } = source;
   try {
-    const { state, config } = await jsm.streams.info(stream);
+    const { state, config } = await untilDisconnect(link, () => jsm.streams.info(stream));
     const end = state.last_seq;
     if (end < nextSeq - 1) return { kind: 'rewound', end, mayLag: config.num_replicas > 1 };
-    const info = await jsm.consumers.add(stream, consumerConfig(options, nextSeq));
+    const info = await untilDisconnect(link, () => jsm.consumers.add(stream, consumerConfig(options, nextSeq)));
     const pull = openPull(source, info.name, options.signal);
     const close = () => {
       pull.close();

@@ -245,6 +245,19 @@ test('the heartbeats of an old leader impress nobody', async () => {
   assert.equal(third.state, 'leading');
 });
 
+test('a candidate that missed an election gives the winner time to be heard', async () => {
+  const { cluster, first, second } = await pair();
+  first.leader.stop();
+  const fence = cluster.fences.open();
+  const { last } = await fence.bounds();
+  const mark = { subject: subjects.fence('scheduler'), id: 'unheard', data: encoder.encode('{"leader":"c"}') };
+  await fence.append({ ...mark, expectedSeq: last });
+  await cluster.clock.advance(electionMs);
+  assert.equal(second.state, 'following');
+  await cluster.clock.advance(electionMs);
+  assert.equal(second.state, 'leading');
+});
+
 test('proofs that wait share one append, and none rests on an append that began before it', async () => {
   const { cluster, first } = await pair();
   const before = (await cluster.fences.open().bounds()).last;

@@ -23,7 +23,7 @@ export interface Leader {
   readonly state: 'following' | 'campaigning' | 'catchingUp' | 'leading' | 'fenced' | 'resigned';
   /** Who leads, as far as this candidate knows. */
   readonly known: { leader: string; epoch: number } | null;
-  /** The role's append was refused: somebody else leads. */
+  /** The role's append was refused in the term that goes on now: somebody else leads. */
   fenced(reason: string): void;
   /** Stops taking part, and lets the others know, so that one of them campaigns at once. */
   resign(): void;
@@ -82,12 +82,14 @@ function leaderOf(actor: ActorRefFrom<ReturnType<typeof createLeaderMachine>>): 
     proveLeadership: async () => {
       const snapshot = actor.getSnapshot();
       const { term } = snapshot.context;
-      if (!term || !isTakingPart() || !snapshot.matches({ elected: 'leading' }))
-        throw new FencedError('this one does not lead');
+      const isLeading = isTakingPart() && snapshot.matches({ elected: 'leading' });
+      if (!term || !isLeading) throw new FencedError('this candidate does not lead');
       try {
         await term.prove();
       } catch (error) {
-        if (error instanceof FencedError) tell({ type: 'FENCED', reason: error.message });
+        // An old term's proof says nothing about a later term.
+        const isSameTerm = actor.getSnapshot().context.term === term;
+        if (error instanceof FencedError && isSameTerm) tell({ type: 'FENCED', reason: error.message });
         throw error;
       }
     },
@@ -113,7 +115,8 @@ function createLeaderMachine(candidate: Candidate) {
     guards: {
       isLeaving: ({ context, event }) =>
         event.type === 'HEARTBEAT' && event.heartbeat.resigned === true && event.heartbeat.epoch >= context.epoch,
-      isCurrent: ({ context, event }) => event.type === 'HEARTBEAT' && event.heartbeat.epoch >= context.epoch,
+      isCurrent: ({ context, event }) =>
+        event.type === 'HEARTBEAT' && !event.heartbeat.resigned && event.heartbeat.epoch >= context.epoch,
       isNewer: ({ context, event }) => event.type === 'HEARTBEAT' && event.heartbeat.epoch > context.epoch,
     },
     actions: {
@@ -160,7 +163,7 @@ function createLeaderMachine(candidate: Candidate) {
       },
       elected: {
         invoke: { src: 'beat', input: ({ context }) => context.epoch },
-        exit: ['endTerm', assign({ term: null })],
+        exit: ['endTerm', assign({ term: null, known: null })],
         on: {
           HEARTBEAT: { guard: 'isNewer', actions: 'noteLeader', target: 'fenced' },
           WHO_LEADS: { actions: 'answer' },

@@ -5,7 +5,6 @@ import { appendOnce } from './appendOnce.ts';
 import type { EventLog, LogRecord } from './eventLog.ts';
 import { emptyHead, type Head } from './projection.ts';
 
-export { FencedError } from './appendOnce.ts';
 
 /** The one way to append commits to a subject. Make one for each time of having that subject to write on. */
 export interface SubjectWriter {

@@ -59,7 +59,11 @@ export function importedPackages(files: readonly SourceFile[]): Set<string> {
 }
 
 function isProduct(path: string): boolean {
-  return /^(shared|services|cli)\//.test(path) && !/\.(test|contract)\.ts$/.test(path);
+  return /^(shared|services|cli)\//.test(path) && !isForTests(path);
+}
+
+function isForTests(path: string): boolean {
+  return /\.(test|contract)\.ts$|\/testing\//.test(path);
 }
 
 function violationsOf({ path, text }: SourceFile): string[] {
@@ -91,6 +95,7 @@ function packageProblem(path: string, name: string): string | null {
 }
 
 function layerProblem(path: string, target: string, kind: Import['kind']): string | null {
+  if (isForTests(target)) return `imports ${target}, which is for tests`;
   const mayImport = pure.test(path) ? isPureTarget(path, target, kind) : isLowerLayer(path, target, kind);
   return mayImport ? null : `imports ${target}, which its layer may not`;
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findOrFetchNatsServer } from '../../shared/embedded/fetchNatsServer.ts';
+import { isSystemError } from '../../shared/embedded/files.ts';
 import { startNatsServer } from '../../shared/embedded/natsServer.ts';
 
 /** A NATS server of one test's own. */
@@ -27,6 +28,17 @@ export interface CleanUp {
   after(fn: () => Promise<void>): void;
 }
 
+// The runner ends a file that takes too long by SIGTERM, which by itself runs no exit handlers.
+process.once('SIGTERM', () => process.exit(143));
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!isSystemError(error, 'ESRCH')) throw error;
+  }
+}
+
 /**
  * Starts a NATS server with JetStream on a free port of loopback, in a directory of its own. Both are gone after the
  * test. In a `before` hook pass `{ after }` of `node:test`.
@@ -36,12 +48,15 @@ export async function startTestNats(t: CleanUp): Promise<TestNats> {
   const { path: binary } = await findOrFetchNatsServer({ progress: (line) => console.error(line) });
   const options = { binary, dir, user: 'flotilla', password: randomBytes(16).toString('hex') };
   let server = await startNatsServer(options);
+  const endWithUs = () => endProcess(server.pid);
+  process.once('exit', endWithUs);
   const { port } = server;
   const start = async () => {
     server = await startNatsServer({ ...options, port });
   };
   t.after(async () => {
     await server.stop();
+    process.off('exit', endWithUs);
     await rm(dir, { recursive: true, force: true });
   });
   return {

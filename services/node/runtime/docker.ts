@@ -5,6 +5,7 @@
  *
  * Containers belong to the engine and survive the agent. Labels say whose they are (`docker/labels.ts`).
  */
+import { setMaxListeners } from 'node:events';
 import { Agent } from 'node:http';
 import { Readable } from 'node:stream';
 import Docker from 'dockerode';
@@ -42,6 +43,8 @@ export interface DockerRuntime extends Runtime {
 
 export function createDockerRuntime({ machine, clock, docker }: DockerRuntimeOptions): DockerRuntime {
   const closing = new AbortController();
+  // Every container that is followed listens for it.
+  setMaxListeners(0, closing.signal);
   const runtime = createEngineRuntime({
     engine: createEngine(docker),
     machine,
@@ -85,11 +88,9 @@ export function createEngine(options: Docker.DockerOptions = {}): Engine {
         return found.sort((a, b) => b.Created - a.Created).map(summary);
       }),
     inspectContainer: (container) =>
-      call(limits.readMs, async (limit) => state(await docker.getContainer(container).inspect(limit))).catch(
-        (error: unknown) => {
-          if (isMissing(error)) return null;
-          throw error;
-        },
+      orIfMissing(
+        null,
+        call(limits.readMs, async (limit) => state(await docker.getContainer(container).inspect(limit))),
       ),
     createContainer: ({ name, platform, body }) =>
       call(limits.changeMs, async (limit) => {
@@ -98,6 +99,14 @@ export function createEngine(options: Docker.DockerOptions = {}): Engine {
         const apart: object = { _query: query, _body: body, ...limit };
         return (await docker.createContainer(apart)).id;
       }),
+    hasPath: (container, path) =>
+      orIfMissing(
+        false,
+        call(limits.changeMs, async (limit) => {
+          await docker.getContainer(container).infoArchive({ path, ...limit });
+          return true;
+        }),
+      ),
     startContainer: (container) => call(limits.changeMs, (limit) => docker.getContainer(container).start(limit)),
     waitContainer: (container, abortSignal) =>
       endless(docker.getContainer(container).wait({ abortSignal })).then(({ StatusCode }) => StatusCode),
@@ -120,14 +129,14 @@ export function createEngine(options: Docker.DockerOptions = {}): Engine {
     exec: (container, body, abortSignal) => endless(startExec(docker.getContainer(container), body, abortSignal)),
 
     hasImage: (image) =>
-      call(limits.readMs, async (limit) => {
-        const options: object = limit;
-        await docker.getImage(image).inspect(options);
-        return true;
-      }).catch((error: unknown) => {
-        if (isMissing(error)) return false;
-        throw error;
-      }),
+      orIfMissing(
+        false,
+        call(limits.readMs, async (limit) => {
+          const options: object = limit;
+          await docker.getImage(image).inspect(options);
+          return true;
+        }),
+      ),
     pull: (image, platform, abortSignal) => endless(pull(docker, image, platform, abortSignal)),
   };
 }
@@ -159,6 +168,13 @@ function translate(error: unknown, limitMs: number | null): Error {
 function engineMessage(json: unknown, fallback: unknown): string {
   const said = typeof json === 'object' && json !== null && 'message' in json ? json.message : fallback;
   return String(said).trim();
+}
+
+async function orIfMissing<T, E>(substitute: E, answer: Promise<T>): Promise<T | E> {
+  return answer.catch((error: unknown) => {
+    if (isMissing(error)) return substitute;
+    throw error;
+  });
 }
 
 /** The first answer is kept; a failure is not. */

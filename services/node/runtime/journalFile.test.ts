@@ -96,7 +96,7 @@ describe('a journal file', { timeout: 30_000 }, () => {
     seen.push(String((await first).value));
     for (let round = 0; round < 4; round++) {
       await next();
-      await rotateJournal(path, 1);
+      await rotateJournal(path, 10);
       await next();
       while (seen.length < written.length) seen.push(String((await lines.next()).value));
     }

@@ -16,7 +16,7 @@ export const rotatedPath = (path: string) => `${path}.1`;
 
 /**
  * Moves the journal to `<path>.1` when it is larger than `maxBytes`. The writer has the file open and keeps it, so it is
- * copied and then emptied; what is written between the last copied byte and the emptying (microseconds) is lost.
+ * copied and then emptied; what is written between the copy's last byte and the emptying, a moment later, is lost.
  */
 export async function rotateJournal(path: string, maxBytes: number): Promise<void> {
   const size = await sizeOf(path);
@@ -48,12 +48,12 @@ export async function* readJournal(
   clock: Clock,
   options: { lines: number; follow: boolean; signal: AbortSignal },
 ): AsyncGenerator<string> {
-  const end = await sizeOf(path);
+  const extent = await extentOf(path);
   const splitter = createLineSplitter();
-  const complete = splitter.push(await readTail(path, end, options.lines));
+  const complete = splitter.push(await readTail(path, extent.end, options.lines));
   if (!options.follow) return yield* takeLast([...complete, ...splitter.unfinished()], options.lines);
   yield* takeLast(complete, options.lines);
-  for await (const chunk of followChunks(path, end, clock, options.signal)) yield* splitter.push(chunk);
+  for await (const chunk of followChunks(path, extent, clock, options.signal)) yield* splitter.push(chunk);
 }
 
 /** The bytes before `end` that hold the last `lines` lines, and perhaps more; from the rotated file too, if need be. */
@@ -71,21 +71,35 @@ async function readTail(path: string, end: number, lines: number): Promise<Buffe
   return Buffer.concat(tail);
 }
 
-/** What is written to the journal from byte `offset` on, until `signal` aborts; it goes on over rotations. */
-async function* followChunks(path: string, offset: number, clock: Clock, signal: AbortSignal): AsyncGenerator<Buffer> {
-  let position = offset;
+/** What is written to the journal after `seen`, until `signal` aborts; it goes on over rotations. */
+async function* followChunks(path: string, seen: Extent, clock: Clock, signal: AbortSignal): AsyncGenerator<Buffer> {
+  let { end, file, rotated } = seen;
   while (!signal.aborted) {
-    if ((await sizeOf(path)) < position) {
-      // It was rotated: the rest of what we were reading is in the other file.
-      yield* chunksOf(rotatedPath(path), position);
-      position = 0;
-    }
-    for await (const chunk of chunksOf(path, position)) {
-      position += chunk.length;
+    const now = await extentOf(path);
+    await delay(clock, followEveryMs, signal);
+    // By now, a rotation that was going on at the look is complete: what we had not read is in the other file.
+    if (now.rotated !== rotated) yield* chunksOf(rotatedPath(path), end);
+    if (now.rotated !== rotated || now.file !== file) end = 0;
+    for await (const chunk of chunksOf(path, end)) {
+      end += chunk.length;
       yield chunk;
     }
-    await delay(clock, followEveryMs, signal);
+    ({ file, rotated } = now);
   }
+}
+
+/** How far a journal went at one moment. */
+interface Extent {
+  /** Bytes. */
+  end: number;
+  /** Inodes: they tell that another file has taken a file's place. */
+  file: number;
+  rotated: number;
+}
+
+async function extentOf(path: string): Promise<Extent> {
+  const [file, rotated] = await Promise.all([path, rotatedPath(path)].map((each) => stat(each).catch(nullIfMissing)));
+  return { end: file?.size ?? 0, file: file?.ino ?? 0, rotated: rotated?.ino ?? 0 };
 }
 
 /** The file from byte `offset` to where it ends when it is reached; nothing where there is no such file. */

@@ -5,10 +5,10 @@
 import { rm } from 'node:fs/promises';
 import { type Clock, delay } from '../../../shared/clock/clock.ts';
 import { readJournal, rotateJournal } from './journalFile.ts';
-import { createGroup, removeGroup, removeParentGroup } from './process/controlGroup.ts';
+import { createGroup } from './process/controlGroup.ts';
 import { prepareExecution } from './process/execution.ts';
 import { type Launched, launch } from './process/launch.ts';
-import { destroyTree, signalTree } from './process/processTree.ts';
+import { destroyGroup, destroyTree, signalTree } from './process/processTree.ts';
 import { formatIdentity, readRecord, type ShimRecord, signalNumber } from './process/shim.ts';
 import { SupervisedMain } from './process/supervisedMain.ts';
 import {
@@ -96,7 +96,7 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
     const record = controlRecord(files);
     const { shimEnded } = await this.#launch(request, files, record, { hash: '-', token: 0 });
     const { shim } = await recordOf(record);
-    await Promise.race([shimEnded, aborted(abort)]);
+    await endedOrAborted(shimEnded, abort);
     // Of the session alone: the control group holds the main process too.
     if (abort.aborted) await signalTree({ shim }, signalNumber('SIGKILL'));
     await shimEnded;
@@ -124,9 +124,7 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
   }
 
   async remove(unit: string): Promise<void> {
-    const files = await this.#cleared(unit);
-    await removeDirectory(files);
-    if (files.group !== null) await removeGroup(files.group, this.#options.clock);
+    await removeDirectory(await this.#cleared(unit));
   }
 
   journal(unit: string, options: { lines: number; follow: boolean; signal: AbortSignal }): AsyncIterable<string> {
@@ -136,7 +134,6 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
   close(): void {
     this.#closed.abort();
     for (const main of this.#mains.values()) main.retire();
-    if (this.#site?.group) removeParentGroup(this.#site.group);
   }
 
   /** Set up when first needed, and tried again until it works. */
@@ -149,14 +146,16 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
   /** Ends whatever runs for the unit, and resolves when nothing does. Its journal stays. */
   async #cleared(unit: string): Promise<UnitFiles> {
     const site = this.#siteReady();
+    const { clock } = this.#options;
     const files = filesOf(site, unit);
     for (const record of await recordsIn(files)) {
-      await destroyTree(record, site.bootId, this.#options.clock);
+      await destroyTree(record, site.bootId, clock);
       const main = record === files.main ? this.#mains.get(unit) : undefined;
       await main?.exited;
       main?.retire();
       await rm(record, { force: true });
     }
+    if (files.group !== null) await destroyGroup(files.group, clock);
     this.#mains.delete(unit);
     return files;
   }
@@ -210,7 +209,14 @@ async function recordOf(path: string): Promise<ShimRecord> {
   return record;
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+function endedOrAborted(ended: Promise<void>, abort: AbortSignal): Promise<void> {
+  if (abort.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      abort.removeEventListener('abort', done);
+      resolve();
+    };
+    abort.addEventListener('abort', done);
+    void ended.then(done);
+  });
 }

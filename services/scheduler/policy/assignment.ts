@@ -10,7 +10,9 @@ export function assignmentOf(state: ClusterState, machine: string, version: numb
     const place = unit?.machines[machine];
     if (!unit || !place) continue;
     const { text, hash, desired, goal, restart } = unit;
-    units.push({ name, text, hash, desired, token: place.token, goal, restart });
+    // Copies of a global unit do not fence each other: they carry the same token.
+    const token = unit.placement.global ? goal : place.token;
+    units.push({ name, text, hash, desired, token, goal, restart });
   }
   return { machine, version, units };
 }
@@ -20,11 +22,11 @@ export function touchedBy(state: ClusterState, event: ClusterEvent): string[] {
   switch (event.type) {
     case 'LeaderElected':
     case 'MachineMetadataChanged':
-    case 'MachineLost':
-    case 'MachineLeft':
     case 'UnitLeftWaiting':
       return [];
     case 'MachineJoined':
+    case 'MachineLost':
+    case 'MachineLeft':
     case 'UnitPlaced':
     case 'UnitEvicted':
       return [event.machine];

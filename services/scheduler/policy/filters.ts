@@ -1,5 +1,5 @@
 /** Why a machine may not take a unit. Each filter answers null (it may) or a reason, worded to be counted. */
-import type { ClusterState, MachineRecord, UnitRecord } from '../../../shared/domain/clusterState.ts';
+import { addCpus, type ClusterState, type MachineRecord, type UnitRecord } from '../../../shared/domain/clusterState.ts';
 import { matchesGlob } from '../../../shared/domain/glob.ts';
 
 export type Reject = string;
@@ -31,15 +31,18 @@ const machineOf: Filter = (state, { placement }, machine) => {
 
 /** `Conflicts=` binds both ways: what the unit says of those there, and what those there say of it. */
 const conflicts: Filter = (state, unit, machine) => {
+  const opponents: string[] = [];
   for (const name of state.conflicting.get(machine.machine)) {
-    const other = state.units.get(name);
-    if (name !== unit.name && other && matchesAny(other.placement.conflicts, unit.name)) return `conflict with ${name}`;
+    if (matchesAny(state.units.get(name)?.placement.conflicts ?? [], unit.name)) opponents.push(name);
   }
-  if (unit.placement.conflicts.length === 0) return null;
-  for (const name of state.assigned.get(machine.machine)) {
-    if (name !== unit.name && matchesAny(unit.placement.conflicts, name)) return `conflict with ${name}`;
+  if (unit.placement.conflicts.length > 0) {
+    for (const name of state.assigned.get(machine.machine)) {
+      if (matchesAny(unit.placement.conflicts, name)) opponents.push(name);
+    }
   }
-  return null;
+  // The order of the indexes is that of placement, or after a snapshot another one: the reason must not depend on it.
+  const first = opponents.filter((name) => name !== unit.name).sort()[0];
+  return first === undefined ? null : `conflict with ${first}`;
 };
 
 const memory: Filter = (state, { resources }, machine) => {
@@ -53,7 +56,7 @@ const cpus: Filter = (state, { resources }, machine) => {
   const capacity = machine.capacity.cpus;
   if (resources.cpus === undefined || capacity === undefined) return null;
   const reserved = state.loads.get(machine.machine)?.cpus ?? 0;
-  return reserved + resources.cpus <= capacity ? null : 'not enough CPU';
+  return addCpus(reserved, resources.cpus) <= capacity ? null : 'not enough CPU';
 };
 
 /** In the order in which their reasons help most. */

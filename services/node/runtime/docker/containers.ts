@@ -47,6 +47,18 @@ export async function createContainer(
   });
 }
 
+/**
+ * Starts a container that was just created.
+ * @throws {StartError} its image does not have the program. The engine says so itself, unless an init stands between.
+ */
+export async function startCreated(engine: Engine, container: string, run: DockerRun): Promise<void> {
+  const [program] = run.body.HostConfig.Init === true ? (run.body.Entrypoint ?? []) : [];
+  if (program?.startsWith('/') && !(await engine.hasPath(container, program))) {
+    throw new StartError(`image ${run.image} has no ${program}`);
+  }
+  await engine.startContainer(container);
+}
+
 async function fetchMissing(engine: Engine, run: DockerRun): Promise<void> {
   if (run.pull === 'never') throw new StartError(`image ${run.image} is not on this machine, and --pull=never`);
   await pullImage(engine, run);

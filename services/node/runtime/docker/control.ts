@@ -4,14 +4,15 @@ import type { DockerCommand, DockerExec } from '../../../../shared/domain/docker
 import type { DockerRun } from '../../../../shared/domain/dockerRun.ts';
 import type { Exit, RunRequest } from '../runtime.ts';
 import { finishBody, resolveEnv } from './containerBody.ts';
-import { asStartError, createContainer, discard } from './containers.ts';
+import { asStartError, createContainer, discard, startCreated } from './containers.ts';
 import type { ControlOutput } from './controlOutput.ts';
-import { type ContainerState, EngineError, EngineUnreachableError } from './engine.ts';
+import { type ContainerState, type Engine, EngineError, EngineUnreachableError } from './engine.ts';
 import { canonicalSignal, type FollowContext, followToEnd, sendSignal } from './follow.ts';
 import { labelKeys, ownerOf } from './labels.ts';
 import { readLines } from './lines.ts';
 
 export interface ControlContext extends FollowContext {
+  engine: Engine;
   machine: string;
   output: ControlOutput;
 }
@@ -67,7 +68,7 @@ export async function runContainer(
     const named = run.name === undefined ? { body } : { body, name: run.name };
     const id = await createContainer(context, { machine, unit, token: 0 }, run, named);
     if (!run.detach) return await superviseContainer(context, unit, id, run, abort);
-    await engine.startContainer(id);
+    await startCreated(engine, id, run);
     return { kind: 'exited', code: 0 };
   } catch (error) {
     throw asStartError(engine, request.command.line, error);
@@ -85,7 +86,7 @@ async function superviseContainer(
   const output = await engine.attach(id, closed);
   const kill = () => void sendSignal(context, id, 'SIGKILL').catch((error) => output.destroy(error));
   try {
-    await engine.startContainer(id);
+    await startCreated(engine, id, run);
     if (abort.aborted) kill();
     else abort.addEventListener('abort', kill, { once: true });
     await copyOutput(context, unit, output, run.body.Tty === true);

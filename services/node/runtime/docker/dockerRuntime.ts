@@ -2,7 +2,7 @@
 import type { DockerRun } from '../../../../shared/domain/dockerRun.ts';
 import type { Exit, MainProcess, RunRequest, Runtime, StartRequest } from '../runtime.ts';
 import { dockerCommandOf, finishBody, runInImage } from './containerBody.ts';
-import { asStartError, createContainer, discard, removeLeftovers } from './containers.ts';
+import { asStartError, createContainer, discard, removeLeftovers, startCreated } from './containers.ts';
 import { type ControlContext, runContainer, runDockerCommand } from './control.ts';
 import type { Engine } from './engine.ts';
 import { followToEnd, sendSignal } from './follow.ts';
@@ -79,7 +79,7 @@ async function startContainer(context: RuntimeContext, request: StartRequest, ru
   const body = await finishBody(run, environment, { machine, unit, kind: 'main', hash, token });
   const id = await createContainer(context, claim, run, { name, body });
   try {
-    await engine.startContainer(id);
+    await startCreated(engine, id, run);
   } catch (error) {
     // What the discarding says is less telling than why it did not start; the next start removes what is left.
     await discard(context, id).catch(() => undefined);

@@ -19,6 +19,8 @@ export interface Engine {
   inspectContainer(container: string): Promise<ContainerState | null>;
   /** The id of the new container. */
   createContainer(options: { name?: string; platform?: string; body: CreateBody }): Promise<string>;
+  /** Whether there is something at an absolute path of the container, which need not run. */
+  hasPath(container: string, path: string): Promise<boolean>;
   startContainer(container: string): Promise<void>;
   /** The exit code, as soon as it does not run any more; without a time limit. */
   waitContainer(container: string, signal: AbortSignal): Promise<number>;

@@ -5,7 +5,7 @@ import type { Exit } from '../runtime.ts';
 import { type ContainerState, type Engine, EngineUnreachableError, isConflict, isMissing } from './engine.ts';
 
 export interface FollowContext {
-  engine: Engine;
+  engine: Pick<Engine, 'waitContainer' | 'inspectContainer' | 'killContainer'>;
   clock: Clock;
   /** Aborts when the runtime is closed: then nothing is followed any more, and nothing ends. */
   closed: AbortSignal;

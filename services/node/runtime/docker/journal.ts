@@ -28,18 +28,24 @@ export async function* readJournal(
   unit: string,
   { lines, follow, signal }: JournalOptions,
 ): AsyncGenerator<string> {
-  const channel = createChannel(signal);
+  // Of its own, so that a reader who just walks away ends it too.
+  const ending = new AbortController();
+  const end = () => ending.abort();
+  if (signal.aborted) end();
+  signal.addEventListener('abort', end);
+  const channel = createChannel(ending.signal);
   const printed = context.output.recent(unit);
   const unsubscribe = context.output.subscribe(unit, channel.push);
   try {
-    const reader = new LogReader(context, unit, signal);
-    const logged = await reader.readLast(lines, follow);
-    yield* lastLines([...logged, ...printed], lines);
+    const reader = new LogReader(context, unit, ending.signal);
+    yield* lastLines([...(await reader.readLast(lines, follow)), ...printed], lines);
     if (!follow) return;
     reader.follow(channel.push).catch(channel.fail);
     yield* channel.lines();
   } finally {
+    end();
     unsubscribe();
+    signal.removeEventListener('abort', end);
   }
 }
 
@@ -139,7 +145,7 @@ function createChannel(signal: AbortSignal) {
   const pending: string[] = [];
   let failure: unknown;
   let wake = () => {};
-  signal.addEventListener('abort', () => wake(), { once: true });
+  signal.addEventListener('abort', () => wake());
   return {
     push(text: string) {
       pending.push(text);

@@ -3,13 +3,12 @@
  * find processes, not to limit them, so a v1 hierarchy without controllers does as well as v2. Where none may be made
  * (no root, no delegation), units do without.
  */
-import { accessSync, constants, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { mkdir, readFile, rmdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
-import { type Clock, delay } from '../../../../shared/clock/clock.ts';
+import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { mkdir, readFile, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 
-/** Makes the group that holds the groups of this agent's units, below the agent's own; null where none may be made. */
-export function createParentGroup(name: string): string | null {
+/** Where this agent's units may have their groups: below the agent's own; null where none may be made. */
+export function findParentGroup(name: string): string | null {
   const [groups, mounts] = [readFileSync('/proc/self/cgroup', 'utf8'), readFileSync('/proc/self/mountinfo', 'utf8')];
   return (
     ownGroups(groups, mounts)
@@ -40,9 +39,10 @@ export function ownGroups(groups: string, mounts: string): string[] {
 }
 
 function canBeMade(group: string): boolean {
+  const trial = join(group, 'trial');
   try {
-    mkdirSync(group, { recursive: true });
-    accessSync(group, constants.W_OK);
+    mkdirSync(trial, { recursive: true });
+    rmdirSync(trial);
     return true;
   } catch {
     // Not permitted, read-only, not mounted here: all the same to the caller, who does without.
@@ -64,26 +64,11 @@ export async function groupMembers(group: string): Promise<number[]> {
   return text.split('\n').filter(Boolean).map(Number);
 }
 
-/** Removes a group whose processes are dead. The kernel may still be burying them. */
-export async function removeGroup(group: string, clock: Clock): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const busy = await rmdir(group).then(
-      () => null,
-      (error: NodeJS.ErrnoException) => error,
-    );
-    if (busy === null || busy.code === 'ENOENT') return;
-    if (busy.code !== 'EBUSY' || attempt === 100) throw busy;
-    await delay(clock, 10);
-  }
-}
-
-/** Removes the agent's group when no unit's group is left in it. */
-export function removeParentGroup(group: string): void {
-  try {
-    rmdirSync(group);
-  } catch (error) {
-    unless('EBUSY', 'ENOTEMPTY', 'ENOENT')(error);
-  }
+/** Removes a group, and the one that it is in where it was the last; false while there are processes in it. */
+export async function removeGroup(group: string): Promise<boolean> {
+  const removed = await rmdir(group).then(() => true, unless('EBUSY', 'ENOENT'));
+  if (removed) await rmdir(dirname(group)).catch(unless('EBUSY', 'ENOTEMPTY', 'ENOENT'));
+  return removed ?? (await stat(group).catch(unless('ENOENT'))) === undefined;
 }
 
 function unless(...codes: string[]): (error: unknown) => undefined {

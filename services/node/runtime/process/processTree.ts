@@ -1,7 +1,7 @@
 /** Everything that a shim started: the members of its control group or, where it has none, of its session. */
 import { constants } from 'node:os';
 import { type Clock, delay } from '../../../../shared/clock/clock.ts';
-import { groupMembers } from './controlGroup.ts';
+import { groupMembers, removeGroup } from './controlGroup.ts';
 import { isAlive, type ProcessIdentity, readProcess, sessionMembers } from './processTable.ts';
 import { readRecord } from './shim.ts';
 
@@ -22,7 +22,10 @@ export async function signalTree(tree: ProcessTree, signal: number): Promise<voi
   for (let round = 0; round < 10; round++) {
     const members = (await membersOf(tree)).filter((pid) => !told.has(pid));
     if (members.length === 0) return;
-    for (const pid of members) sendSignal(told.add(pid) && pid, signal);
+    for (const pid of members) {
+      told.add(pid);
+      sendSignal(pid, signal);
+    }
   }
 }
 
@@ -57,5 +60,20 @@ export async function destroyTree(recordPath: string, bootId: string, clock: Clo
     if (clock.monotonicNow() > deadlineMs)
       throw new Error(`SIGKILL does not end these processes: ${members.join(', ')}`);
     await delay(clock, waitMs);
+  }
+}
+
+/**
+ * Kills what is in a control group, also what no record tells of (a daemon that an ExecStartPre= left), and removes it.
+ * @throws {Error} some of it does not die.
+ */
+export async function destroyGroup(group: string, clock: Clock): Promise<void> {
+  const deadlineMs = clock.monotonicNow() + killTimeoutMs;
+  while (!(await removeGroup(group))) {
+    const members = await groupMembers(group);
+    for (const pid of members) sendSignal(pid, SIGKILL);
+    if (clock.monotonicNow() > deadlineMs)
+      throw new Error(`SIGKILL does not end these processes: ${members.join(', ')}`);
+    await delay(clock, 5);
   }
 }

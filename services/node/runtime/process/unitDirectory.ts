@@ -2,7 +2,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createParentGroup } from './controlGroup.ts';
+import { findParentGroup } from './controlGroup.ts';
 import { readBootId } from './processTable.ts';
 import { shimScript } from './shim.ts';
 
@@ -32,7 +32,7 @@ export function setUpSite(directory: string, groupName: string | null): Site {
   mkdirSync(units, { recursive: true, mode: 0o700 });
   writeFileSync(`${shim}.new`, shimScript);
   renameSync(`${shim}.new`, shim);
-  return { bootId: readBootId(), shim, units, group: groupName === null ? null : createParentGroup(groupName) };
+  return { bootId: readBootId(), shim, units, group: groupName === null ? null : findParentGroup(groupName) };
 }
 
 export function filesOf(site: Site, unit: string): UnitFiles {

@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { onCluster } from './support/cluster.ts';
+import type { Row } from './support/report.ts';
+
+const ticksPerSecond = 100;
+
+/** What a cluster of 3 nodes with nothing to do costs: CPU of all its processes, and the memory of the largest. */
+export function run({ quick }: { quick: boolean }): Promise<Row[]> {
+  const seconds = quick ? 5 : 30;
+  return onCluster({ nodes: 3 }, async ({ cluster }) => {
+    const { nodes, schedulers, nats } = cluster.file;
+    const nodePids = nodes.flatMap(({ pid }) => pid ?? []);
+    const allPids = [...nodePids, ...[...schedulers, nats].flatMap((process) => process?.pid ?? [])];
+    await sleep(2_000);
+    const before = await Promise.all(allPids.map(cpuTicks));
+    await sleep(seconds * 1000);
+    const after = await Promise.all(allPids.map(cpuTicks));
+    const percent = (pids: number) =>
+      (after.slice(0, pids).reduce((sum, ticks, i) => sum + ticks - (before[i] ?? 0), 0) / ticksPerSecond / seconds) *
+      100;
+    const nodesPercent = percent(nodePids.length);
+    const allPercent = percent(allPids.length);
+    const megabytes = Math.max(...(await Promise.all(allPids.map(residentMegabytes))));
+    const own = process.memoryUsage.rss() / 1e6;
+    return [
+      {
+        what: '3 idle nodes',
+        flotilla: nodesPercent,
+        unit: '% of a core',
+        more: false,
+        goal: '≤ 2 %',
+        met: nodesPercent <= 2,
+        baseline: { what: 'with the scheduler and NATS', value: allPercent },
+      },
+      {
+        what: 'largest process',
+        flotilla: megabytes,
+        unit: 'MB',
+        more: false,
+        goal: '≤ 100 MB',
+        met: megabytes <= 100,
+        baseline: { what: 'this benchmark’s own process', value: own },
+      },
+    ];
+  });
+}
+
+/** User and system time of a process: proc(5), fields 14 and 15 of stat. */
+async function cpuTicks(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+async function residentMegabytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return (Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1024) / 1e6;
+}

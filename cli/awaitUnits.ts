@@ -1,0 +1,54 @@
+import type { Clock } from '../shared/clock/clock.ts';
+import type { Awaited as Aim, UnitDetails } from '../shared/protocol/queries.ts';
+import type { Client } from './client.ts';
+import { placeOf, stateOf } from './words.ts';
+
+export interface Wait {
+  names: readonly string[];
+  until: Aim;
+  /** The sequence from which on the effect of the command can be seen. */
+  minSeq: number;
+  timeoutMs: number;
+  clock: Clock;
+  /** Told what is still being waited for. */
+  onProgress: (line: string) => void;
+}
+
+/** How long a scheduler holds an answer back; then there is something new to show, or to give up. */
+const pollMs = 1_000;
+/** Answers hold unit files. */
+const unitsPerQuery = 20;
+
+/** Waits until all units have come to rest, or time is up; resolves with how they are then, in the order of the names. */
+export async function awaitUnits(client: Client, wait: Wait): Promise<UnitDetails[]> {
+  const { names, timeoutMs, clock } = wait;
+  const deadline = clock.monotonicNow() + timeoutMs;
+  const found = new Map<string, UnitDetails>();
+  for (let at = 0; at < names.length; at += unitsPerQuery) {
+    const chunk = names.slice(at, at + unitsPerQuery);
+    for (let open: readonly string[] = chunk; open.length > 0; ) {
+      const leftMs = Math.max(0, deadline - clock.monotonicNow());
+      const units = await askOnce(client, wait, open, Math.min(pollMs, leftMs));
+      for (const unit of units) found.set(unit.name, unit);
+      open = leftMs === 0 ? [] : units.filter(({ settled }) => !settled).map(({ name }) => name);
+      if (open.length > 0) wait.onProgress(describeProgress(units, names.length - at - chunk.length));
+    }
+  }
+  return names.flatMap((name) => found.get(name) ?? []);
+}
+
+async function askOnce(client: Client, wait: Wait, units: readonly string[], timeoutMs: number) {
+  const { until, minSeq } = wait;
+  const body = { type: 'WaitUnits' as const, units: [...units], until, timeoutMs: Math.round(timeoutMs) };
+  return (await client.query(body, { minSeq })).data.units;
+}
+
+/** `waiting for redis.service: activating (start-pre) on 113f16a7…/10.0.0.1, and 3 more`. */
+function describeProgress(units: readonly UnitDetails[], later: number): string {
+  const open = units.filter(({ settled }) => !settled);
+  const [first] = open;
+  const state = first?.states[0];
+  const how = state === undefined ? 'nothing is known yet' : `${stateOf(state)} on ${placeOf(state)}`;
+  const more = open.length - 1 + later;
+  return `waiting for ${first?.name}: ${how}${more > 0 ? `, and ${more} more` : ''}`;
+}

@@ -1,0 +1,91 @@
+import pc from 'picocolors';
+import type { UnitStateView } from '../../shared/domain/views.ts';
+import type { UnitDetails } from '../../shared/protocol/queries.ts';
+import { type Client, withClient } from '../client.ts';
+import { exitCode, FailureError } from '../errors.ts';
+import { paintActive } from '../render.ts';
+import { describeUnits } from '../unitDetails.ts';
+import { resolveUnits } from '../unitNames.ts';
+import type { Invocation } from '../verb.ts';
+import { explain, placeOf, shortHash, shortId, stateOf } from '../words.ts';
+
+const journalLines = 10;
+
+/** Everything about units, in the manner of systemctl(1). */
+export async function status(call: Invocation): Promise<number> {
+  return withClient(call, async (client) => {
+    const units = await describeUnits(client, await resolveUnits(client, call.args));
+    if (call.options.flag('json')) call.io.out(JSON.stringify(units));
+    else for (const [index, unit] of units.entries()) await printUnit(call, client, unit, index > 0);
+    return units.every(({ file }) => file !== undefined) ? exitCode.done : exitCode.failed;
+  });
+}
+
+async function printUnit({ io }: Invocation, client: Client, unit: UnitDetails, isLater: boolean): Promise<void> {
+  if (isLater) io.out('');
+  if (unit.file === undefined) return io.err(`Unit ${unit.name} is not known to the cluster`);
+  for (const line of describeUnit(unit, unit.file, io.colour)) io.out(line);
+  for (const state of unit.states) {
+    if (state.machine === null) continue;
+    for (const line of describeState(state, io.colour)) io.out(line);
+    for (const line of await lastOutput(client, unit.name, state.machine)) io.out(line);
+  }
+}
+
+function describeUnit(unit: UnitDetails, file: NonNullable<UnitDetails['file']>, colour: boolean): string[] {
+  const worst = unit.states.find(({ active }) => active === 'failed') ?? unit.states[0];
+  const dot = paintActive(worst?.active ?? 'inactive', '●', colour);
+  const title = file.description === '' ? unit.name : `${unit.name} - ${file.description}`;
+  const wish = `${file.desired}${file.global ? ', global' : ''}`;
+  return [
+    `${dot} ${title}`,
+    row('Known', `hash ${shortHash(file.hash)}; wished: ${wish}; is: ${file.state}`),
+    ...describeWaiting(unit),
+  ];
+}
+
+function describeWaiting({ waiting }: UnitDetails): string[] {
+  if (waiting === undefined) return [];
+  const machines = waiting.machines.map(({ id, reason }) => row('', `${shortId(id)}: ${reason}`));
+  const head = machines.length > 0 ? 'no machine takes it' : 'no machine is ready';
+  return [row('Waiting', `${head} (${waiting.why})`), ...machines];
+}
+
+function describeState(state: UnitStateView, colour: boolean): string[] {
+  const { bold } = pc.createColors(colour);
+  const active = bold(paintActive(state.active, stateOf(state), colour));
+  const optional: [name: string, value: string | undefined][] = [
+    ['Why', state.reason === '' ? undefined : explain(state)],
+    ['Main PID', state.pid?.toString()],
+    ['Container', state.container?.slice(0, 12)],
+    ['Exit', describeExit(state.exit)],
+    ['Restarts', state.restarts?.toString()],
+  ];
+  return [
+    row('Machine', placeOf(state)),
+    row('Loaded', `${state.load} (hash ${shortHash(state.hash)})`),
+    row('Active', active),
+    ...optional.flatMap(([name, value]) => (value === undefined ? [] : [row(name, value)])),
+  ];
+}
+
+function describeExit(exit: UnitStateView['exit']): string | undefined {
+  if (exit === undefined) return undefined;
+  return 'code' in exit ? `status ${exit.code}` : `signal ${exit.signal}`;
+}
+
+function row(name: string, value: string): string {
+  return `${name === '' ? ' '.repeat(12) : `${name.padStart(10)}: `}${value}`;
+}
+
+/** A node that does not answer must not keep the rest from being shown. */
+async function lastOutput(client: Client, unit: string, machine: string): Promise<string[]> {
+  const lines: string[] = [];
+  try {
+    for await (const line of client.journal(machine, { unit, lines: journalLines, follow: false })) lines.push(line);
+  } catch (error) {
+    if (!(error instanceof FailureError)) throw error;
+    return ['', `(no journal: ${error.message})`];
+  }
+  return lines.length > 0 ? ['', ...lines] : [];
+}

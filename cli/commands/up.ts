@@ -1,0 +1,104 @@
+import { systemClock } from '../../shared/clock/systemClock.ts';
+import { type Cluster, type LaunchOptions, launchCluster } from '../../shared/embedded/cluster.ts';
+import type { ClusterFile } from '../../shared/embedded/clusterFile.ts';
+import { awaitMachines } from '../awaitMachines.ts';
+import { renderBox } from '../box.ts';
+import { connectTo } from '../client.ts';
+import { clusterDirectory, defaultDirectory, namedEndpoint } from '../endpoint.ts';
+import { exitCode } from '../errors.ts';
+import type { Invocation } from '../verb.ts';
+import { count, shortId } from '../words.ts';
+
+const defaultNodes = 3;
+const mostNodes = 100;
+const mostSchedulers = 9;
+/** What shells report of a program that SIGINT ended. */
+const interrupted = 130;
+
+/** Runs a cluster on this machine until a signal comes; a second one ends it at once and leaves its units running. */
+export async function up(call: Invocation): Promise<number> {
+  const { io } = call;
+  const stop = new AbortController();
+  let cluster: Cluster | null = null;
+  onSignals(() => {
+    if (stop.signal.aborted) abandon(cluster?.file ?? null);
+    io.err('stopping the units and then the cluster; once more, and it ends at once and leaves the units running');
+    stop.abort();
+  });
+  cluster = await launchCluster(launchOptions(call));
+  await announce(call, cluster.file, stop.signal);
+  if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
+  await cluster.stop();
+  io.err('stopped');
+  return exitCode.done;
+}
+
+function launchOptions({ options, io }: Invocation): LaunchOptions {
+  const server = options.text('server');
+  const runtime = options.choice('runtime', ['auto', 'process']);
+  return {
+    dir: clusterDirectory(options.text('dir'), io.env),
+    nodes: options.count('nodes', { min: 1, max: mostNodes }) ?? defaultNodes,
+    schedulers: options.count('schedulers', { min: 1, max: mostSchedulers }) ?? 1,
+    // The same program, started the same way.
+    command: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
+    progress: (line) => io.err(line),
+    ...(server === undefined ? {} : namedEndpoint(server, io.env)),
+    ...(runtime === undefined ? {} : { runtime }),
+  };
+}
+
+/** A terminal that goes away ends it, too. */
+function onSignals(listener: () => void): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, listener);
+}
+
+/** Ends our processes and ourselves without another moment's delay. The next `up` finds and adopts the units. */
+function abandon(file: Readonly<ClusterFile> | null): never {
+  const services = file === null ? [] : [...file.schedulers, ...file.nodes, ...(file.nats ? [file.nats] : [])];
+  for (const { pid } of services) if (pid !== undefined) killIfThere(pid);
+  process.exit(interrupted);
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** Waits until the nodes have joined, and says how to go on. A cluster that is slow to come up is left to do so. */
+async function announce(call: Invocation, file: Readonly<ClusterFile>, signal: AbortSignal): Promise<void> {
+  const { io } = call;
+  const { server, user, password } = file;
+  const endpoint = { server, ...(user ? { user } : {}), ...(password ? { password } : {}) };
+  try {
+    const client = await connectTo(endpoint, call);
+    const ids = file.nodes.map(({ id }) => id);
+    await awaitMachines(client, { ids, clock: systemClock, signal, onProgress: (line) => io.progress(line) });
+    await client.close();
+  } catch (error) {
+    io.err(`not everything has come up yet: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  io.progress(null);
+  if (!signal.aborted) for (const line of summary(call, file)) io.out(line);
+}
+
+function summary({ options, io }: Invocation, file: Readonly<ClusterFile>): string[] {
+  const typed = options.text('dir') ?? io.env.FLOTILLA_DIR;
+  const flotilla = typed === undefined || typed === defaultDirectory ? 'flotilla' : `flotilla --dir ${typed}`;
+  return renderBox([
+    `Flotilla runs: ${count(file.nodes.length, 'node')}, ${count(file.schedulers.length, 'scheduler')}`,
+    '',
+    `server     ${file.server}`,
+    `directory  ${clusterDirectory(typed, io.env)} (logs in logs/)`,
+    `nodes      ${file.nodes.map(({ id }) => shortId(id)).join(' ')}`,
+    '',
+    'In another terminal:',
+    `  ${flotilla} list-machines`,
+    `  ${flotilla} start FILE.service`,
+    `  ${flotilla} events -f`,
+    'Ctrl-C here stops it all.',
+  ]);
+}

@@ -1,0 +1,59 @@
+/** What a command sees of the world around it: its output, the terminal, the environment. */
+export interface Io {
+  /** A line of the result. */
+  out(line: string): void;
+  /** A part of the result as it is, without a line's end. */
+  write(text: string): void;
+  /** A line about what is going on, or went wrong. */
+  err(line: string): void;
+  /** Shows what is being waited for, in place, where somebody watches; null takes it away. */
+  progress(line: string | null): void;
+  /** Width of the terminal that the result goes to; null when it goes to a pipe or a file. */
+  readonly columns: number | null;
+  /** Whether the result may be coloured. */
+  readonly colour: boolean;
+  /** Whether somebody watches standard error. */
+  readonly watched: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const clearLine = '\r\u001b[K';
+
+/** The process's own streams and environment. */
+export function createProcessIo(): Io {
+  const { stdout, stderr, env } = process;
+  let shown = false;
+  const hide = () => {
+    if (shown) stderr.write(clearLine);
+    shown = false;
+  };
+  const write = (text: string) => {
+    hide();
+    stdout.write(text);
+  };
+  return {
+    out: (line) => write(`${line}\n`),
+    write,
+    err: (line) => {
+      hide();
+      stderr.write(`${line}\n`);
+    },
+    progress: (line) => {
+      hide();
+      if (line === null || !stderr.isTTY) return;
+      stderr.write(line.slice(0, (stderr.columns || 80) - 1));
+      shown = true;
+    },
+    columns: stdout.isTTY ? stdout.columns || 80 : null,
+    colour: wantsColour(env, stdout.isTTY),
+    watched: stderr.isTTY,
+    env,
+  };
+}
+
+/** https://no-color.org, and its counterpart https://force-color.org. */
+export function wantsColour(env: Io['env'], isTerminal: boolean): boolean {
+  if (env.NO_COLOR) return false;
+  if (env.FORCE_COLOR) return env.FORCE_COLOR !== '0';
+  return isTerminal && env.TERM !== 'dumb';
+}

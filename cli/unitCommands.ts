@@ -1,0 +1,101 @@
+/** What the verbs that change units have in common: send, wait for the effect, say it. */
+import { systemClock } from '../shared/clock/systemClock.ts';
+import type { NamedUnit, RawUnitCommand } from '../shared/protocol/commands.ts';
+import type { Awaited as Aim } from '../shared/protocol/queries.ts';
+import { awaitUnits } from './awaitUnits.ts';
+import { type Client, withClient } from './client.ts';
+import { exitCode, FailureError } from './errors.ts';
+import { describeOutcome } from './outcome.ts';
+import { findUnits } from './unitFiles.ts';
+import { resolveUnits } from './unitNames.ts';
+import type { Invocation } from './verb.ts';
+
+type CommandType = RawUnitCommand['type'];
+
+export interface UnitVerb {
+  type: CommandType;
+  /** What to wait for; null: there is nothing to wait for, it is so already. */
+  until: Aim | null;
+}
+
+const defaultTimeoutSeconds = 60;
+const longestTimeoutSeconds = 86_400;
+/** What one message takes: NATS allows 1 MiB unless it is told otherwise, and JSON makes a text longer. */
+const chunkLimit = { units: 200, bytes: 256 * 1024 };
+
+/** For verbs that take unit files: `submit`, `load`, `start`. */
+export async function runBringing(call: Invocation, verb: UnitVerb): Promise<number> {
+  const units = await findUnits(call.args);
+  return withClient(call, (client) => runVerb(call, client, verb, units));
+}
+
+/** For verbs on units that the cluster knows: `stop`, `unload`, `destroy`, `restart`. */
+export async function runOnKnown(call: Invocation, verb: UnitVerb): Promise<number> {
+  return withClient(call, async (client) => {
+    const names = await resolveUnits(client, call.args);
+    const units = names.map((name) => ({ name }));
+    return runVerb(call, client, verb, units);
+  });
+}
+
+async function runVerb(call: Invocation, client: Client, verb: UnitVerb, units: NamedUnit[]): Promise<number> {
+  const { io, options } = call;
+  const timeoutS = options.count('timeout', { min: 0, max: longestTimeoutSeconds }) ?? defaultTimeoutSeconds;
+  const seq = await sendAll(call, client, verb.type, units);
+  const names = [...new Set(units.map(({ name }) => name))];
+  if (verb.until !== null && !options.flag('block')) {
+    for (const name of names) io.out(`${name}: accepted`);
+    return exitCode.done;
+  }
+  const timeoutMs = verb.until === null ? 0 : timeoutS * 1000;
+  const wait = { names, until: verb.until ?? 'inactive', minSeq: seq, timeoutMs, clock: systemClock };
+  const found = await awaitUnits(client, { ...wait, onProgress: (line) => io.progress(line) });
+  io.progress(null);
+  const outcomes = found.map((unit) => describeOutcome(unit, verb.until, timeoutS));
+  for (const { ok, lines } of outcomes) for (const line of lines) (ok ? io.out : io.err)(line);
+  return outcomes.every(({ ok }) => ok) ? exitCode.done : exitCode.failed;
+}
+
+/** Sends as many units at once as a message takes. Returns the sequence that contains the effect of all. */
+async function sendAll(call: Invocation, client: Client, type: CommandType, units: NamedUnit[]): Promise<number> {
+  const { io, options } = call;
+  const replace = options.flag('replace') ? { replace: true } : {};
+  let seq = 0;
+  let accepted = 0;
+  for (const chunk of chunksOf(units)) {
+    const reply = await client.command({ type, units: chunk, ...replace });
+    if (!reply.ok) throw refusal(reply, accepted, units.length);
+    for (const warning of reply.warnings ?? []) io.err(warning);
+    seq = Math.max(seq, reply.seq);
+    accepted += chunk.length;
+  }
+  return seq;
+}
+
+interface Refusal {
+  message: string;
+  details: string[];
+}
+
+function refusal({ message, details }: Refusal, accepted: number, total: number): FailureError {
+  const before = accepted === 0 ? [] : [`the first ${accepted} of ${total} units had been accepted before`];
+  return new FailureError(message, { details: [...details, ...before] });
+}
+
+/** In the order given, each chunk within {@link chunkLimit} unless a single unit is larger. */
+export function chunksOf(units: readonly NamedUnit[], limit = chunkLimit): NamedUnit[][] {
+  const chunks: NamedUnit[][] = [];
+  let bytes = 0;
+  for (const unit of units) {
+    const size = unit.name.length + Buffer.byteLength(unit.text ?? '');
+    const current = chunks.at(-1);
+    if (current !== undefined && current.length < limit.units && bytes + size <= limit.bytes) {
+      current.push(unit);
+      bytes += size;
+    } else {
+      chunks.push([unit]);
+      bytes = size;
+    }
+  }
+  return chunks;
+}

@@ -1,0 +1,49 @@
+import { suggest } from '../shared/domain/suggest.ts';
+import { UsageError } from './errors.ts';
+import { synopsis } from './help.ts';
+import { spelled } from './options.ts';
+import type { Verb } from './verb.ts';
+import { globalOptions } from './verbs.ts';
+
+/**
+ * Makes sure that a verb gets what it takes, no more and no less.
+ * @throws {UsageError}
+ */
+export function checkUsage(verb: Verb, args: readonly string[], options: Readonly<Record<string, unknown>>): void {
+  checkOptions(verb, options);
+  checkArguments(verb, args);
+}
+
+function checkOptions(verb: Verb, given: Readonly<Record<string, unknown>>): void {
+  const known = [...verb.options, ...globalOptions].map(([flags]) => flags);
+  const names = known.flatMap(namesOf);
+  for (const [name, value] of Object.entries(given)) {
+    const flags = known.find((candidate) => namesOf(candidate).includes(spelled(name)));
+    if (flags === undefined) throw unknownOption(verb, spelled(name), names);
+    if (value === true && flags.includes('<')) {
+      throw new UsageError(`${spelled(name)} needs a value: ${flags}`);
+    }
+  }
+}
+
+function unknownOption(verb: Verb, name: string, known: readonly string[]): UsageError {
+  const meant = suggest(name, known);
+  const hint = meant === null ? `"flotilla help ${verb.name}" lists its options` : `did you mean ${meant}?`;
+  return new UsageError(`"${verb.name}" has no option ${name}: ${hint}`);
+}
+
+/** `-n, --lines <count>`: `-n` and `--lines`. A negated option is known under its positive name, too. */
+function namesOf(flags: string): string[] {
+  const names = flags.replace(/[<[].*/, '').split(',');
+  return names.map((name) => name.trim().replace(/^--no-/, '--'));
+}
+
+function checkArguments(verb: Verb, args: readonly string[]): void {
+  const usage = `usage: flotilla ${synopsis(verb)}`;
+  const wanted = verb.args.startsWith('<') ? 1 : 0;
+  if (args.length < wanted) throw new UsageError(`"${verb.name}" needs an argument; ${usage}`);
+  const most = verb.args.includes('...') ? Infinity : verb.args === '' ? 0 : 1;
+  const [extra] = args.slice(most === Infinity ? args.length : most);
+  if (extra !== undefined) throw new UsageError(`"${verb.name}" cannot make use of "${extra}"; ${usage}`);
+  if (args.includes('')) throw new UsageError(`an argument is empty; ${usage}`);
+}
