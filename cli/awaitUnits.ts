@@ -1,4 +1,4 @@
-import type { Clock } from '../shared/clock/clock.ts';
+import { type Clock, delay } from '../shared/clock/clock.ts';
 import type { Awaited as Aim, UnitDetails } from '../shared/protocol/queries.ts';
 import type { Client } from './client.ts';
 import { placeOf, stateOf } from './words.ts';
@@ -16,6 +16,8 @@ export interface Wait {
 
 /** How long a scheduler holds an answer back; then there is something new to show, or to give up. */
 const pollMs = 1_000;
+/** What cannot work mostly ends within this. */
+const steadyMs = 100;
 /** Answers hold unit files. */
 const unitsPerQuery = 20;
 
@@ -35,6 +37,24 @@ export async function awaitUnits(client: Client, wait: Wait): Promise<UnitDetail
     }
   }
   return names.flatMap((name) => found.get(name) ?? []);
+}
+
+/**
+ * The same, but a moment later still: a Type=simple service counts as running as soon as its process is there
+ * (systemd.service(5)), also one that ends at once because it cannot work.
+ */
+export async function awaitSteady(client: Client, wait: Wait): Promise<UnitDetails[]> {
+  const { clock, timeoutMs } = wait;
+  const started = clock.monotonicNow();
+  const found = await awaitUnits(client, wait);
+  const leftMs = timeoutMs - (clock.monotonicNow() - started);
+  if (leftMs < steadyMs || !found.some(isRunning)) return found;
+  await delay(clock, steadyMs);
+  return awaitUnits(client, { ...wait, timeoutMs: leftMs - steadyMs });
+}
+
+function isRunning({ states }: UnitDetails): boolean {
+  return states.some(({ active }) => active === 'active');
 }
 
 async function askOnce(client: Client, wait: Wait, units: readonly string[], timeoutMs: number) {

@@ -12,8 +12,6 @@ export interface Io {
   readonly columns: number | null;
   /** Whether the result may be coloured. */
   readonly colour: boolean;
-  /** Whether somebody watches standard error. */
-  readonly watched: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -46,7 +44,6 @@ export function createProcessIo(): Io {
     },
     columns: stdout.isTTY ? stdout.columns || 80 : null,
     colour: wantsColour(env, stdout.isTTY),
-    watched: stderr.isTTY,
     env,
   };
 }

@@ -6,12 +6,14 @@ import { type Caused, type Commit, causeOf } from '../shared/protocol/commit.ts'
 import { formatMetadata } from './render.ts';
 import { shortHash, shortId, stateOf } from './words.ts';
 
-/** `2025-11-23 14:00:01.250 #42 scheduler/x1 redis.service placed on 113f16a7…: it was started (StartUnits by root@host)`. */
+/** `2025-11-23 14:00:01.250  #42  scheduler/x1  web.service placed on 113f16a7…: it was started (StartUnits by a@b)`. */
 export function renderEvent(commit: Commit, seq: number, event: Caused<Event>, colour: boolean): string {
   const { dim } = pc.createColors(colour);
-  const head = `${formatTime(commit.at)} #${seq} ${shortWriter(commit.by)}`;
+  const head = `${formatTime(commit.at)}  #${seq}  ${shortWriter(commit.by)}`;
+  const what = describeEvent(event);
   const cause = describeCause(commit, event);
-  return `${dim(head)} ${paint(event, describeEvent(event), colour)}${cause === '' ? '' : dim(` (${cause})`)}`;
+  const isNews = cause !== '' && !what.endsWith(cause);
+  return `${dim(head)}  ${paint(event, what, colour)}${isNews ? dim(` (${cause})`) : ''}`;
 }
 
 /** Local time, to the millisecond. */
@@ -32,7 +34,7 @@ function shortWriter(by: string): string {
 function describeCause(commit: Commit, event: Caused<Event>): string {
   const cause = causeOf(commit, event);
   const command = commit.commands?.find(({ id }) => id === cause);
-  return command ? `${command.type} by ${command.by}` : cause;
+  return command ? `${command.type} by ${shortWriter(command.by)}` : cause;
 }
 
 /** What happened, to what, why. */

@@ -1,10 +1,12 @@
 /** What the verbs that change units have in common: send, wait for the effect, say it. */
 import { systemClock } from '../shared/clock/systemClock.ts';
-import type { NamedUnit, RawUnitCommand } from '../shared/protocol/commands.ts';
+import type { CommandReply, NamedUnit, RawUnitCommand } from '../shared/protocol/commands.ts';
 import type { Awaited as Aim } from '../shared/protocol/queries.ts';
-import { awaitUnits } from './awaitUnits.ts';
+import { awaitSteady, awaitUnits } from './awaitUnits.ts';
 import { type Client, withClient } from './client.ts';
 import { exitCode, FailureError } from './errors.ts';
+import type { Io } from './io.ts';
+import type { Options } from './options.ts';
 import { describeOutcome } from './outcome.ts';
 import { findUnits } from './unitFiles.ts';
 import { resolveUnits } from './unitNames.ts';
@@ -25,33 +27,54 @@ const chunkLimit = { units: 200, bytes: 256 * 1024 };
 
 /** For verbs that take unit files: `submit`, `load`, `start`. */
 export async function runBringing(call: Invocation, verb: UnitVerb): Promise<number> {
+  const timeoutS = timeoutOf(call.options);
   const units = await findUnits(call.args);
-  return withClient(call, (client) => runVerb(call, client, verb, units));
+  return withClient(call, (client) => runVerb(call, client, { ...verb, units, timeoutS }));
 }
 
 /** For verbs on units that the cluster knows: `stop`, `unload`, `destroy`, `restart`. */
 export async function runOnKnown(call: Invocation, verb: UnitVerb): Promise<number> {
+  const timeoutS = timeoutOf(call.options);
   return withClient(call, async (client) => {
-    const names = await resolveUnits(client, call.args);
+    const names = await resolveUnits(client, call.args, { withTemplates: verb.type === 'DestroyUnits' });
     const units = names.map((name) => ({ name }));
-    return runVerb(call, client, verb, units);
+    return runVerb(call, client, { ...verb, units, timeoutS });
   });
 }
 
-async function runVerb(call: Invocation, client: Client, verb: UnitVerb, units: NamedUnit[]): Promise<number> {
+function timeoutOf(options: Options): number {
+  return options.count('timeout', { min: 0, max: longestTimeoutSeconds }) ?? defaultTimeoutSeconds;
+}
+
+interface Request extends UnitVerb {
+  units: NamedUnit[];
+  timeoutS: number;
+}
+
+async function runVerb(call: Invocation, client: Client, request: Request): Promise<number> {
   const { io, options } = call;
-  const timeoutS = options.count('timeout', { min: 0, max: longestTimeoutSeconds }) ?? defaultTimeoutSeconds;
-  const seq = await sendAll(call, client, verb.type, units);
+  const { type, until, units } = request;
+  const minSeq = await sendAll(call, client, type, units);
   const names = [...new Set(units.map(({ name }) => name))];
-  if (verb.until !== null && !options.flag('block')) {
+  if (until !== null && !options.flag('block')) {
     for (const name of names) io.out(`${name}: accepted`);
     return exitCode.done;
   }
-  const timeoutMs = verb.until === null ? 0 : timeoutS * 1000;
-  const wait = { names, until: verb.until ?? 'inactive', minSeq: seq, timeoutMs, clock: systemClock };
-  const found = await awaitUnits(client, { ...wait, onProgress: (line) => io.progress(line) });
+  return tellEffect(io, client, request, { names, minSeq });
+}
+
+async function tellEffect(
+  io: Io,
+  client: Client,
+  { until, timeoutS }: Request,
+  sent: { names: string[]; minSeq: number },
+): Promise<number> {
+  const timeoutMs = until === null ? 0 : timeoutS * 1000;
+  const onProgress = (line: string) => io.progress(line);
+  const wait = { ...sent, until: until ?? 'inactive', timeoutMs, clock: systemClock, onProgress };
+  const found = until === 'launched' ? await awaitSteady(client, wait) : await awaitUnits(client, wait);
   io.progress(null);
-  const outcomes = found.map((unit) => describeOutcome(unit, verb.until, timeoutS));
+  const outcomes = found.map((unit) => describeOutcome(unit, until, timeoutS));
   for (const { ok, lines } of outcomes) for (const line of lines) (ok ? io.out : io.err)(line);
   return outcomes.every(({ ok }) => ok) ? exitCode.done : exitCode.failed;
 }
@@ -64,7 +87,7 @@ async function sendAll(call: Invocation, client: Client, type: CommandType, unit
   let accepted = 0;
   for (const chunk of chunksOf(units)) {
     const reply = await client.command({ type, units: chunk, ...replace });
-    if (!reply.ok) throw refusal(reply, accepted, units.length);
+    if (!reply.ok) throw refusal(reply, filesMissing(type, chunk), { accepted, total: units.length });
     for (const warning of reply.warnings ?? []) io.err(warning);
     seq = Math.max(seq, reply.seq);
     accepted += chunk.length;
@@ -72,14 +95,21 @@ async function sendAll(call: Invocation, client: Client, type: CommandType, unit
   return seq;
 }
 
-interface Refusal {
-  message: string;
-  details: string[];
+/** Units whose file was looked for here in vain. */
+function filesMissing(type: CommandType, units: readonly NamedUnit[]): string[] {
+  const lookedFor = type === 'SubmitUnits' || type === 'LoadUnits' || type === 'StartUnits';
+  return lookedFor ? units.filter(({ text }) => text === undefined).map(({ name }) => name) : [];
 }
 
-function refusal({ message, details }: Refusal, accepted: number, total: number): FailureError {
+function refusal(
+  { code, message, details }: Extract<CommandReply, { ok: false }>,
+  missing: readonly string[],
+  { accepted, total }: { accepted: number; total: number },
+): FailureError {
+  const isMissing = code === 'unit-not-found' && missing.length > 0;
+  const hint = isMissing ? [`no unit file was found here for ${missing.join(', ')}`] : [];
   const before = accepted === 0 ? [] : [`the first ${accepted} of ${total} units had been accepted before`];
-  return new FailureError(message, { details: [...details, ...before] });
+  return new FailureError(message, { details: [...details, ...hint, ...before] });
 }
 
 /** In the order given, each chunk within {@link chunkLimit} unless a single unit is larger. */

@@ -20,11 +20,17 @@ export function isGlob(typed: string): boolean {
 }
 
 /**
- * The units that are meant: names as they are, globs by what the cluster knows; each once, in the order given.
+ * The units that are meant: names as they are, globs by what the cluster knows; each once, in the order given. Templates
+ * match a glob only where it is `withTemplates`: they do not run.
  * @throws {FailureError} a glob matches nothing.
  */
-export async function resolveUnits(client: Client, typed: readonly string[]): Promise<string[]> {
-  const known = typed.some(isGlob) ? await knownUnits(client) : [];
+export async function resolveUnits(
+  client: Client,
+  typed: readonly string[],
+  { withTemplates = true }: { withTemplates?: boolean } = {},
+): Promise<string[]> {
+  const all = typed.some(isGlob) ? await knownUnits(client) : [];
+  const known = withTemplates ? all : all.filter((name) => !name.includes('@.'));
   return [...new Set(typed.flatMap((word) => (isGlob(word) ? matching(word, known) : unitNameOf(word))))];
 }
 

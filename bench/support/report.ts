@@ -1,4 +1,4 @@
-import Table from 'cli-table3';
+import { renderTable } from '../../cli/table.ts';
 
 /** One measured figure beside what it is measured against, in the same run on the same machine. */
 export interface Row {
@@ -16,16 +16,17 @@ export interface Row {
 
 /** The rows as a table; a ratio above 1 means that Flotilla's figure is the larger one. */
 export function formatRows(rows: readonly Row[]): string {
-  const table = new Table({
-    head: ['what', 'Flotilla', 'beside it, same run', 'ratio', 'goal', ''],
-    style: { head: [], border: [] },
-  });
-  for (const { what, flotilla, unit, baseline, goal, met } of rows) {
-    const beside = `${formatNumber(baseline.value)} ${unit}  ${baseline.what}`;
-    const ratio = (flotilla / baseline.value).toPrecision(3);
-    table.push([what, `${formatNumber(flotilla)} ${unit}`, beside, ratio, goal, met ? 'met' : 'missed']);
-  }
-  return table.toString();
+  const columns = [
+    { head: 'WHAT', cell: (row: Row) => row.what },
+    { head: 'FLOTILLA', cell: ({ flotilla, unit }: Row) => `${formatNumber(flotilla)} ${unit}` },
+    {
+      head: 'BESIDE IT',
+      cell: ({ baseline, unit }: Row) => `${formatNumber(baseline.value)} ${unit}: ${baseline.what}`,
+    },
+    { head: 'RATIO', cell: ({ flotilla, baseline }: Row) => (flotilla / baseline.value).toPrecision(3) },
+    { head: 'GOAL', cell: ({ goal, met }: Row) => (goal === '' ? '' : `${goal} ${met ? 'met' : 'missed'}`) },
+  ];
+  return renderTable(rows, columns, { columns: null, legend: true }).join('\n');
 }
 
 function formatNumber(value: number): string {

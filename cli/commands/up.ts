@@ -12,6 +12,8 @@ import { count, shortId } from '../words.ts';
 const defaultNodes = 3;
 const mostNodes = 100;
 const mostSchedulers = 9;
+/** Signals this close to the first one are the same wish. */
+const echoMs = 500;
 /** What shells report of a program that SIGINT ended. */
 const interrupted = 130;
 
@@ -20,11 +22,11 @@ export async function up(call: Invocation): Promise<number> {
   const { io } = call;
   const stop = new AbortController();
   let cluster: Cluster | null = null;
+  const stopAtOnce = () => abandon(cluster?.file ?? null);
   onSignals(() => {
-    if (stop.signal.aborted) abandon(cluster?.file ?? null);
     io.err('stopping the units and then the cluster; once more, and it ends at once and leaves the units running');
     stop.abort();
-  });
+  }, stopAtOnce);
   cluster = await launchCluster(launchOptions(call));
   await announce(call, cluster.file, stop.signal);
   if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
@@ -48,8 +50,17 @@ function launchOptions({ options, io }: Invocation): LaunchOptions {
   };
 }
 
-/** A terminal that goes away ends it, too. */
-function onSignals(listener: () => void): void {
+/**
+ * A terminal that goes away counts as a signal to stop, too. One Ctrl-C may arrive twice, from the terminal and passed on
+ * by npm; timeout(1) signals its child and then the child's group.
+ */
+function onSignals(first: () => void, again: () => void): void {
+  let firstAt: number | null = null;
+  const listener = () => {
+    if (firstAt === null) first();
+    else if (systemClock.monotonicNow() - firstAt > echoMs) again();
+    firstAt ??= systemClock.monotonicNow();
+  };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, listener);
 }
 

@@ -1,5 +1,5 @@
 import type { Bus, Subscription } from '../../shared/bus/bus.ts';
-import type { Clock } from '../../shared/clock/clock.ts';
+import { type Clock, delay } from '../../shared/clock/clock.ts';
 import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
 import { type JournalReply, type JournalRequest, journalKeepAliveMs } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
@@ -20,7 +20,8 @@ interface Stream {
   wantedUntil: number;
 }
 
-const batchBytes = 64 * 1024;
+/** Characters in one message: as JSON they stay well below what the bus takes. */
+const batchSize = 64 * 1024;
 
 /** Answers requests for the journals of this machine's units. Returns what ends the service. */
 export function serveJournals(options: JournalServiceOptions): Subscription {
@@ -50,25 +51,25 @@ export function serveJournals(options: JournalServiceOptions): Subscription {
   };
 }
 
-async function answer(options: JournalServiceOptions, request: JournalRequest, stream: Stream) {
+async function answer(options: JournalServiceOptions, request: JournalRequest, stream: Stream): Promise<void> {
   const { bus, clock, runtimes, hasUnit } = options;
   const send = (reply: JournalReply) => bus.publish(request.replyTo, encodeJson(reply));
   if (!hasUnit(request.unit)) return send({ end: true, error: `unit ${request.unit} is not on this machine` });
-  if (request.follow) watchInterest(clock, stream);
-  try {
-    await Promise.all(runtimes.map((runtime) => pump(runtime, request, stream.stop.signal, send)));
-    send({ end: true });
-  } catch (error) {
-    send({ end: true, error: `the journal of ${request.unit} cannot be read: ${(error as Error).message}` });
-  }
+  if (request.follow) void endWithInterest(clock, stream);
+  const pumps = runtimes.map((runtime) => pump(runtime, request, stream.stop.signal, send));
+  // One runtime may be unable to tell while the other, which has the lines, is not.
+  const failure = (await Promise.allSettled(pumps)).find(({ status }) => status === 'rejected');
+  const reason = failure && 'reason' in failure ? (failure.reason as Error).message : null;
+  send(reason === null ? { end: true } : { end: true, error: `the journal of ${request.unit} has a gap: ${reason}` });
 }
 
 /** Ends a followed stream when nobody has asked for it again for some time. */
-function watchInterest(clock: Clock, stream: Stream): void {
-  const left = stream.wantedUntil - clock.monotonicNow();
-  if (left <= 0) return stream.stop.abort();
-  const timer = clock.setTimeout(() => watchInterest(clock, stream), left);
-  stream.stop.signal.addEventListener('abort', () => clock.clearTimeout(timer), { once: true });
+async function endWithInterest(clock: Clock, stream: Stream): Promise<void> {
+  const { signal } = stream.stop;
+  while (!signal.aborted && clock.monotonicNow() < stream.wantedUntil) {
+    await delay(clock, stream.wantedUntil - clock.monotonicNow(), signal);
+  }
+  stream.stop.abort();
 }
 
 /** Sends a runtime's lines: gathered while there are many of them at once, one by one when they come one by one. */
@@ -79,17 +80,20 @@ async function pump(
   send: (reply: JournalReply) => void,
 ): Promise<void> {
   let gathered: string[] = [];
-  let bytes = 0;
+  let size = 0;
   const flush = () => {
     if (gathered.length > 0) send({ lines: gathered });
     gathered = [];
-    bytes = 0;
+    size = 0;
   };
-  for await (const line of runtime.journal(unit, { lines, follow, signal })) {
-    if (gathered.length === 0) setImmediate(flush);
-    gathered.push(line);
-    bytes += line.length;
-    if (bytes > batchBytes) flush();
+  try {
+    for await (const line of runtime.journal(unit, { lines, follow, signal })) {
+      if (gathered.length === 0) setImmediate(flush);
+      gathered.push(line);
+      size += line.length;
+      if (size > batchSize) flush();
+    }
+  } finally {
+    flush();
   }
-  flush();
 }

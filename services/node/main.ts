@@ -2,8 +2,9 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { nanoid } from 'nanoid';
 import { type Logger, pino } from 'pino';
+import { connectPatiently } from '../../shared/bus/connectPatiently.ts';
 import { createNatsBus } from '../../shared/bus/natsBus.ts';
-import { connectNats, type NatsLink } from '../../shared/bus/natsConnection.ts';
+import type { NatsLink } from '../../shared/bus/natsConnection.ts';
 import { delay } from '../../shared/clock/clock.ts';
 import { systemClock } from '../../shared/clock/systemClock.ts';
 import type { MachineFacts } from '../../shared/domain/events.ts';
@@ -48,7 +49,9 @@ export async function main(options: NodeOptions): Promise<number> {
     log.error(`another node runs in ${options.directory} (pid ${lock.heldBy.pid}); give this one a --dir of its own`);
     return 1;
   }
-  const link = await connectNats({ ...options, name: `flotilla node ${machine}` });
+  const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
+  const connecting = { ...options, name: `flotilla node ${machine}` };
+  const link = await connectPatiently(connecting, { clock: systemClock, onWaiting });
   const stop = new AbortController();
   const bus = createNatsBus(link);
   const store = createNodeStore(options.directory, onError);

@@ -41,8 +41,10 @@ type NodeEvent =
   | { type: 'STOP'; reason: string };
 
 interface NodeContext {
-  /** Why it is not part of the cluster, at the end. */
+  /** Why it stops, or why it is not part of the cluster, at the end. */
   reason: string;
+  /** It was told to stop before it could. */
+  stopping: boolean;
   /** Part of the cluster before: what it reports then is said anew. */
   joinedBefore: boolean;
 }
@@ -60,7 +62,7 @@ function createNodeMachine(deps: NodeDeps) {
   return setup({
     types: {} as { context: NodeContext; events: NodeEvent },
     actors: {
-      recover: fromPromise(() => recover(deps)),
+      recover: fromPromise<void>(() => recover(deps)),
       join: fromPromise<void>(({ signal }) => join(deps, signal)),
       listen: fromCallback<NodeEvent>(({ sendBack }) => listen(deps, sendBack)),
       heartbeat: fromCallback<NodeEvent>(({ sendBack }) => beat(deps, sendBack)),
@@ -72,24 +74,34 @@ function createNodeMachine(deps: NodeDeps) {
       replaced: ({ event }) => event.type === 'HEARD' && !event.reply.ok && event.reply.code === 'replaced',
       behind: ({ event }) => event.type === 'HEARD' && event.reply.ok && event.reply.assignment > registry.version,
       outOfSync: ({ event }) => event.type === 'HEARD' && event.reply.ok && event.reply.resync,
+      isMember: ({ event }) => event.type === 'HEARD' && event.reply.ok,
       goneSilent: ({ event }) => event.type === 'MISSED' && event.missed >= disconnectedAfterMissed,
+      stopping: ({ context }) => context.stopping,
     },
     actions: {
       apply: ({ event }) => event.type === 'ASSIGNED' && registry.apply(event.assignment),
       sync: ({ context }) => reporter.sync(facts.session, context.joinedBefore ? 'joined again' : 'joined'),
       resync: () => reporter.sync(facts.session, 'the log said something else than this node'),
       refuse: assign((_, { reason }: { reason: string }) => ({ reason })),
+      stop: assign(({ event }) => (event.type === 'STOP' ? { stopping: true, reason: event.reason } : {})),
       noteJoined: assign({ joinedBefore: true }),
+      confirm: () => registry.confirm(),
       abandon: () => registry.abandon(),
     },
   }).createMachine({
     id: 'node',
-    context: { reason: '', joinedBefore: false },
+    context: { reason: '', stopping: false, joinedBefore: false },
     initial: 'recovering',
     invoke: { src: 'listen' },
     states: {
       recovering: {
-        invoke: { src: 'recover', onDone: 'joining', onError: { target: 'refused', actions: failed } },
+        invoke: {
+          src: 'recover',
+          // Told to stop meanwhile, it stops what it has just taken up.
+          onDone: [{ guard: 'stopping', target: 'draining' }, { target: 'joining' }],
+          onError: { target: 'refused', actions: failed },
+        },
+        on: { STOP: { actions: 'stop' } },
       },
       joining: {
         invoke: {
@@ -97,7 +109,11 @@ function createNodeMachine(deps: NodeDeps) {
           onDone: { target: 'member', actions: ['sync', 'noteJoined'] },
           onError: { target: 'refused', actions: failed },
         },
-        on: { ASSIGNED: { actions: 'apply' }, STOP: 'draining' },
+        on: {
+          ASSIGNED: { actions: 'apply' },
+          REJOIN: { target: 'joining', reenter: true },
+          STOP: { target: 'draining', actions: 'stop' },
+        },
       },
       member: {
         invoke: { src: 'heartbeat' },
@@ -105,7 +121,7 @@ function createNodeMachine(deps: NodeDeps) {
         on: {
           ASSIGNED: { actions: 'apply' },
           REJOIN: 'joining',
-          STOP: 'draining',
+          STOP: { target: 'draining', actions: 'stop' },
           HEARD: [
             { guard: 'mustJoin', target: 'joining' },
             {
@@ -115,7 +131,7 @@ function createNodeMachine(deps: NodeDeps) {
             },
             { guard: 'behind', target: '.behind' },
             { guard: 'outOfSync', target: '.ready', actions: 'resync' },
-            { target: '.ready' },
+            { guard: 'isMember', target: '.ready', actions: 'confirm' },
           ],
           MISSED: { guard: 'goneSilent', target: '.disconnected' },
         },
@@ -123,6 +139,8 @@ function createNodeMachine(deps: NodeDeps) {
           ready: {},
           /** The leader has a newer assignment than the one that was heard. */
           behind: {
+            // What is heard meanwhile must not break off the reading.
+            on: { HEARD: { guard: 'isMember' } },
             invoke: {
               src: 'catchUp',
               onDone: { target: 'ready', actions: ({ event }) => event.output && registry.apply(event.output) },
@@ -135,7 +153,7 @@ function createNodeMachine(deps: NodeDeps) {
       draining: {
         invoke: {
           src: 'drain',
-          input: ({ event }) => (event.type === 'STOP' ? event.reason : ''),
+          input: ({ context }) => context.reason,
           onDone: 'left',
           onError: { target: 'left', actions: ({ event }) => deps.onError(event.error) },
         },
@@ -163,21 +181,31 @@ export class JoinRefusedError extends Error {
   override readonly name = 'JoinRefusedError';
 }
 
-/** Resolves when the cluster has this machine. Waits for a leader as long as it takes. */
+/**
+ * Resolves when the cluster has this machine. Waits for a leader as long as it takes; a refusal is waited out for some
+ * time, because the leader may not have noticed yet that this machine was away.
+ * @throws {JoinRefusedError}
+ */
 async function join(deps: NodeDeps, signal: AbortSignal): Promise<void> {
   const { bus, clock, facts, ids, refusalMs = defaults.refusalMs } = deps;
-  const giveUpAt = clock.monotonicNow() + refusalMs;
+  let refusedSince: number | null = null;
   while (!signal.aborted) {
     const command = { type: 'JoinMachine', ...facts, id: ids(), by: `node/${facts.machine}` } as const;
     try {
       const reply = await sendCommand(command, { bus, clock, timeoutMs: commandTimeoutMs, attemptMs: 2_000, signal });
       if (reply.ok) return;
-      if (clock.monotonicNow() >= giveUpAt) throw new JoinRefusedError([reply.message, ...reply.details].join('; '));
+      refusedSince ??= clock.monotonicNow();
+      if (clock.monotonicNow() - refusedSince >= refusalMs) throw new JoinRefusedError(describeRefusal(reply));
     } catch (error) {
       if (!(error instanceof NoLeaderError)) throw error;
+      refusedSince = null;
     }
     await delay(clock, retryMs, signal);
   }
+}
+
+function describeRefusal({ message, details }: { message: string; details: string[] }): string {
+  return [message, ...details].join('; ');
 }
 
 function listen({ bus, facts }: NodeDeps, send: (event: NodeEvent) => void): () => void {

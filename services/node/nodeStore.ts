@@ -5,6 +5,8 @@ import type { Assignment } from '../../shared/protocol/node.ts';
 
 /** What a node remembers on its own disk, so that it goes on where it was when it starts without a network. */
 export interface NodeMemory {
+  /** Boot of the machine that it is about. */
+  bootId: string;
   assignment: Assignment | null;
   /** Units that were at rest (dead, failed, exited), and how. */
   rest: UnitReport[];
@@ -18,27 +20,36 @@ export interface NodeStore {
   flush(): Promise<void>;
 }
 
-const nothing: NodeMemory = { assignment: null, rest: [] };
+const nothing: NodeMemory = { bootId: '', assignment: null, rest: [] };
 
-/** Keeps the memory in `node.json`, replaced whole; what is not written yet is found again in the runtimes' traces. */
+/**
+ * Keeps the memory in `node.json`, replaced whole; what is not written yet is found again in the runtimes' traces. A
+ * file that cannot be read is told to `onError`, and counts as none.
+ */
 export function createNodeStore(directory: string, onError: (error: unknown) => void): NodeStore {
   const path = join(directory, 'node.json');
   let writing: Promise<void> | null = null;
   let wanted: (() => NodeMemory) | null = null;
 
   async function writeAll(): Promise<void> {
-    while (wanted) {
-      const memory = wanted;
-      wanted = null;
-      await writeFile(`${path}.new`, JSON.stringify(memory()), { mode: 0o600 });
-      await rename(`${path}.new`, path);
+    try {
+      while (wanted) {
+        const memory = wanted;
+        wanted = null;
+        await writeFile(`${path}.new`, JSON.stringify(memory()), { mode: 0o600 });
+        await rename(`${path}.new`, path);
+      }
+    } catch (error) {
+      onError(error);
+    } finally {
+      writing = null;
     }
   }
 
   return {
     async load() {
       try {
-        return JSON.parse(await readFile(path, 'utf8'));
+        return parseMemory(await readFile(path, 'utf8'));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onError(error);
         return nothing;
@@ -46,14 +57,18 @@ export function createNodeStore(directory: string, onError: (error: unknown) => 
     },
     save(memory) {
       wanted = memory;
-      writing ??= writeAll()
-        .catch(onError)
-        .finally(() => {
-          writing = null;
-        });
+      writing ??= writeAll();
     },
     async flush() {
       while (writing) await writing;
     },
   };
+}
+
+/** @throws {SyntaxError} it is none. */
+function parseMemory(text: string): NodeMemory {
+  const { bootId, assignment, rest } = JSON.parse(text) ?? {};
+  const isMemory = typeof bootId === 'string' && typeof assignment === 'object' && Array.isArray(rest);
+  if (!isMemory) throw new SyntaxError("the node's memory does not have its shape");
+  return { bootId, assignment, rest };
 }

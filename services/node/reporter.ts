@@ -43,6 +43,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let queue: { event: NodeEvent; cause: string }[] = [];
   let working: Promise<void> | null = null;
   let headKnown = false;
+  let batchSize = maxEventsPerCommit;
 
   function enqueue(event: NodeEvent, cause: string): void {
     queue.push({ event, cause });
@@ -56,7 +57,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     await Promise.resolve();
     while (queue.length > 0 && !signal.aborted) {
       const taken = queue;
-      const batch = taken.slice(0, maxEventsPerCommit);
+      const batch = taken.slice(0, batchSize);
       if (!(await tryAppend(batch))) await delay(clock, retryMs, signal);
       // A sync in the meantime has put another queue in its place.
       else if (queue === taken) queue = taken.slice(batch.length);
@@ -69,12 +70,15 @@ export function createReporter(options: ReporterOptions): Reporter {
       const cause = batch[0]?.cause ?? '';
       const events = batch.map(({ event, cause: own }) => (own === cause ? event : { ...event, cause: own }));
       await options.writer.append({ cause, events });
+      batchSize = maxEventsPerCommit;
       return true;
     } catch (error) {
       if (signal.aborted) return false;
       // Only this node writes here: after a foreign write it reads where the subject ends, and goes on from there.
       if (error instanceof FencedError) headKnown = false;
-      else if (!(error instanceof AppendRefusedError || error instanceof LogUnavailableError)) throw error;
+      // It may have been too large.
+      else if (error instanceof AppendRefusedError) batchSize = Math.max(1, Math.floor(batchSize / 2));
+      else if (!(error instanceof LogUnavailableError)) throw error;
       onError(error);
       return false;
     }

@@ -2,65 +2,48 @@
  * One unit on this machine. Its states are those of a service in systemd (systemd.service(5), `systemctl status`), and
  * it only moves towards its goal: what is wished stands in the context, and the states' `always` transitions follow it.
  */
-import { assign, createActor, fromCallback, fromPromise, type SnapshotFrom, setup, stopChild } from 'xstate';
-import type { Clock } from '../../shared/clock/clock.ts';
-import { delay } from '../../shared/clock/clock.ts';
-import type { ActiveState, UnitReport } from '../../shared/domain/events.ts';
-import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
+import { assign, createActor, fromCallback, fromPromise, setup } from 'xstate';
+import type { UnitReport } from '../../shared/domain/events.ts';
 import type { AssignedUnit } from '../../shared/protocol/node.ts';
-import { type Result, recentStarts, restarts, resultOf, startLimitHit } from './policy/restart.ts';
-import { type Exit, type MainProcess, StartError } from './runtime/runtime.ts';
+import { restarts, startLimitHit } from './policy/restart.ts';
+import type { MainProcess } from './runtime/runtime.ts';
+import type { CommandsOutcome } from './unitCommands.ts';
 import {
-  type CommandsOutcome,
-  describeExit,
-  type Runtimes,
-  resolveCommand,
-  runCommands,
-  runtimeFor,
-} from './unitCommands.ts';
-import { controlEnvironment, unitEnvironment } from './unitEnvironment.ts';
+  begun,
+  controlFailure,
+  ended,
+  type Failure,
+  failed,
+  initialContext,
+  isUnmetCondition,
+  isUp,
+  mainEnded,
+  takenUp,
+  type UnitContext,
+  type UnitEvent,
+  type UnitInput,
+  wishes,
+} from './unitContext.ts';
+import type { ControlList } from './unitEnvironment.ts';
+import { reportOf } from './unitReport.ts';
+import {
+  adoptMain,
+  askToStop,
+  awaitEngine,
+  cleanUp,
+  engineRetryMs,
+  kill,
+  needsEngine,
+  reasonOf,
+  runList,
+  runtimeMaxMs,
+  sendFinalSignal,
+  startMain,
+  startTimeoutMs,
+  stopTimeoutMs,
+} from './unitWork.ts';
 
-export interface UnitInput {
-  assigned: AssignedUnit;
-  spec: UnitSpec & { service: ServiceSpec };
-  runtimes: Runtimes;
-  clock: Clock;
-  /** What an earlier agent left: a main process, running or ended. */
-  adopted: MainProcess | null;
-  /** How the unit was at rest when an earlier agent ended; it stays so. */
-  rest: UnitReport | null;
-}
-
-interface UnitContext extends Omit<UnitInput, 'rest' | 'adopted'> {
-  retiring: boolean;
-  /** A start was wished since the unit was last started. */
-  startWished: boolean;
-  restartWished: boolean;
-  main: MainProcess | null;
-  /** Which of the ExecStart commands runs (a oneshot has several). */
-  mainIndex: number;
-  result: Result;
-  exit: Exit | null;
-  reason: string;
-  /** Monotonic times of the last starts, ms. */
-  starts: number[];
-  restarts: number;
-}
-
-type UnitEvent =
-  | { type: 'SET_GOAL'; assigned: AssignedUnit }
-  /** Stop for good and clean up. */
-  | { type: 'RETIRE'; reason: string }
-  | { type: 'MAIN_EXITED'; exit: Exit };
-
-type ControlList = 'execCondition' | 'execStartPre' | 'execStartPost' | 'execStop' | 'execStopPost';
-
-/** setTimeout's largest delay stands for infinity: 24 days. */
-const infinityMs = 2_147_483_647;
-const engineRetryMs = 1_000;
-
-/** The token that a start now carries: of its placement, or of the restart that was asked for since. */
-const startToken = ({ token, restart }: AssignedUnit) => Math.max(token, restart);
+type Work = { context: UnitContext };
 
 const unitSetup = setup({
   types: {
@@ -69,11 +52,12 @@ const unitSetup = setup({
     events: {} as UnitEvent,
   },
   actors: {
-    runList: fromPromise<CommandsOutcome, { context: UnitContext; list: ControlList }>(({ input, signal }) =>
+    adoptMain: fromPromise<MainProcess | null, Work>(({ input }) => adoptMain(input.context)),
+    awaitEngine: fromPromise<void, Work>(({ input, signal }) => awaitEngine(input.context, signal)),
+    runList: fromPromise<CommandsOutcome, Work & { list: ControlList }>(({ input, signal }) =>
       runList(input.context, input.list, signal),
     ),
-    awaitEngine: fromPromise<void, UnitContext>(({ input, signal }) => awaitEngine(input, signal)),
-    startMain: fromPromise<MainProcess, UnitContext>(({ input }) => startMain(input)),
+    startMain: fromPromise<MainProcess, Work>(({ input }) => startMain(input.context)),
     watchMain: fromCallback<UnitEvent, MainProcess | null>(({ input, sendBack }) => {
       let watching = true;
       void input?.exited.then((exit) => {
@@ -83,227 +67,108 @@ const unitSetup = setup({
         watching = false;
       };
     }),
-    signalUnit: fromPromise<void, { context: UnitContext; signal: string; force: boolean }>(({ input }) =>
-      signalUnit(input.context, input.signal, input.force),
-    ),
-    cleanUp: fromPromise<void, UnitContext>(({ input }) => cleanUp(input)),
+    askToStop: fromPromise<void, Work>(({ input }) => askToStop(input.context)),
+    kill: fromPromise<void, Work>(({ input, signal }) => kill(input.context, signal)),
+    sendFinalSignal: fromPromise<void, Work>(({ input }) => sendFinalSignal(input.context)),
+    cleanUp: fromPromise<void, Work>(({ input }) => cleanUp(input.context)),
   },
   guards: {
+    retiring: ({ context }) => context.retiring,
     startWished: ({ context }) => !context.retiring && context.startWished,
     stopWished: ({ context }) => context.retiring || context.restartWished || context.assigned.desired !== 'launched',
-    retiring: ({ context }) => context.retiring,
     wishedAgain: ({ context }) => context.restartWished || context.startWished,
+    nothingToResume: ({ context }) => context.rest !== null || !context.mayRun,
+    oneshot: ({ context }) => context.spec.service.type === 'oneshot',
+    /** A oneshot may have nothing but ExecStop=. */
+    nothingToStart: ({ context }) => context.spec.service.execStart.length === 0,
+    needsNoEngine: ({ context }) => !needsEngine(context.spec),
+    mainEnded: ({ context }) => mainEnded(context),
+    mainEndedWithMore: ({ context }) =>
+      mainEnded(context) && context.mainIndex + 1 < context.spec.service.execStart.length,
+    endedAndRemains: ({ context }) => mainEnded(context) && context.spec.service.remainAfterExit,
+    hasFailed: ({ context }) => context.result !== 'success',
+    endsFailed: ({ context }) => context.result !== 'success' && context.result !== 'exec-condition',
     autoRestarts: ({ context }) =>
       context.assigned.desired === 'launched' && restarts(context.spec.service, context.result, context.exit),
     limitHit: ({ context }) =>
       startLimitHit(context.starts, context.clock.monotonicNow(), context.spec.service.startLimit),
-    failed: ({ context }) => context.result !== 'success' && context.result !== 'exec-condition',
-    adopted: ({ context }) => context.main !== null,
-    adoptedOneshot: ({ context }) => context.main !== null && context.spec.service.type === 'oneshot',
-    oneshot: ({ context }) => context.spec.service.type === 'oneshot',
-    /** A oneshot may have nothing but ExecStop=. */
-    nothingToStart: ({ context }) => context.spec.service.execStart.length === 0,
-    mainEnded: ({ context }) => hasEnded(context),
-    mainEndedWithMore: ({ context }) =>
-      hasEnded(context) && context.mainIndex + 1 < context.spec.service.execStart.length,
-    exitFailed: ({ context }) => context.result !== 'success',
-    endedAndRemains: ({ context }) => hasEnded(context) && context.spec.service.remainAfterExit,
+    killsNothing: ({ context }) => context.spec.service.killMode === 'none',
     sendsSigkill: ({ context }) => context.spec.service.sendSigkill,
   },
   delays: {
+    engineRetry: engineRetryMs,
     restartSec: ({ context }) => context.spec.service.restartSecMs,
-    startTimeout: ({ context }) => context.spec.service.timeoutStartMs ?? infinityMs,
-    oneshotTimeout: ({ context }) =>
-      context.spec.service.type === 'oneshot' ? (context.spec.service.timeoutStartMs ?? infinityMs) : infinityMs,
-    stopTimeout: ({ context }) => context.spec.service.timeoutStopMs ?? infinityMs,
-    cleanUpRetry: engineRetryMs,
-    runtimeMax: ({ context }) => context.spec.service.runtimeMaxMs ?? infinityMs,
+    startTimeout: ({ context }) => startTimeoutMs(context.spec.service),
+    stopTimeout: ({ context }) => stopTimeoutMs(context.spec.service),
+    runtimeMax: ({ context }) => runtimeMaxMs(context.spec.service),
   },
   actions: {
     setGoal: assign(({ context, event }) => (event.type === 'SET_GOAL' ? wishes(context, event.assigned) : {})),
     retire: assign({ retiring: true, reason: ({ event }) => (event.type === 'RETIRE' ? event.reason : '') }),
     noteExit: assign(({ context, event }) => (event.type === 'MAIN_EXITED' ? ended(context, event.exit) : {})),
-    begin: assign(({ context }) => begin(context)),
+    /** What is up is what was wished, unless it is already on its way down. */
+    fulfil: assign({ startWished: ({ context }) => context.startWished && !isUp(context) }),
+    begin: assign(({ context }) => begun(context)),
+    takeUp: assign(({ context }, { main }: { main: MainProcess | null }) => (main ? takenUp(context, main) : {})),
     setMain: assign((_, { main }: { main: MainProcess }) => ({ main })),
+    forgetMain: assign({ main: null }),
     countRestart: assign({ restarts: ({ context }) => context.restarts + 1 }),
     nextCommand: assign({ mainIndex: ({ context }) => context.mainIndex + 1, main: null, exit: null }),
-    timedOut: assign({ result: 'timeout' as const, reason: (_, { what }: { what: string }) => `${what} timed out` }),
     hitLimit: assign({
       result: 'start-limit-hit' as const,
       startWished: false,
       reason: ({ context }) => `started ${context.starts.length} times within the start limit's interval`,
     }),
-    fail: assign((_, { result, reason }: { result: Result; reason: string }) => ({ result, reason })),
+    fail: assign(({ context }, failure: Failure) => failed(context, failure)),
+    noteTrouble: assign((_, { error }: { error: unknown }) => ({ reason: reasonOf(error) })),
   },
 });
 
-function hasEnded({ main, exit }: UnitContext): boolean {
-  return main === null || exit !== null;
-}
-
-/** The wishes that a new goal brings with it. */
-function wishes(context: UnitContext, assigned: AssignedUnit): Partial<UnitContext> {
-  const launched = assigned.desired === 'launched';
-  const isNew = assigned.goal > context.assigned.goal;
-  return {
-    assigned,
-    startWished: launched && (isNew || context.startWished),
-    restartWished: launched && (context.restartWished || assigned.restart > context.assigned.restart),
-    starts: isNew ? [] : context.starts,
-  };
-}
-
-/** A fresh activation. */
-function begin(context: UnitContext): Partial<UnitContext> {
-  const { clock, spec } = context;
-  const now = clock.monotonicNow();
-  return {
-    startWished: false,
-    restartWished: false,
-    main: null,
-    mainIndex: 0,
-    result: 'success',
-    exit: null,
-    reason: context.restartWished ? 'a restart was asked for' : context.startWished ? 'started' : 'Restart= applies',
-    starts: [...recentStarts(context.starts, now, spec.service.startLimit), now],
-  };
-}
-
-/** The main process ended; an earlier failure (a time-out, say) stays the result. */
-function ended(context: UnitContext, exit: Exit): Partial<UnitContext> {
-  const result = context.result === 'success' ? resultOf(context.spec.service, exit) : context.result;
-  return { exit, result, reason: `main process ${describeExit(exit)}` };
-}
-
-async function runList(context: UnitContext, list: ControlList, signal: AbortSignal): Promise<CommandsOutcome> {
-  const { assigned, spec, runtimes } = context;
-  const { service } = spec;
-  try {
-    const environment = controlEnvironment(await unitEnvironment(service), context);
-    return await runCommands({ unit: assigned.name, service, commands: service[list], environment, runtimes }, signal);
-  } catch (error) {
-    if (error instanceof StartError) return { ok: false, line: list, exit: null, message: error.message };
-    throw error;
-  }
-}
-
-export function needsEngine(spec: UnitSpec): boolean {
-  const { Requires = [], Requisite = [], BindsTo = [] } = spec.dependencies;
-  return (
-    [...Requires, ...Requisite, ...BindsTo].includes('docker.service') || spec.placement.runtimes.includes('docker')
-  );
-}
-
-/** `Requires=docker.service`: waits until the engine answers. A machine without one is told at the start itself. */
-async function awaitEngine({ runtimes, clock }: UnitContext, signal: AbortSignal): Promise<void> {
-  while (runtimes.docker && !signal.aborted && (await runtimes.docker.unavailable()) !== null) {
-    await delay(clock, engineRetryMs, signal);
-  }
-}
-
-/** @throws {StartError} */
-async function startMain(context: UnitContext): Promise<MainProcess> {
-  const { assigned, spec, runtimes, mainIndex } = context;
-  const { service } = spec;
-  const written = service.execStart[mainIndex];
-  if (!written) throw new StartError(`${assigned.name} has no ExecStart= number ${mainIndex + 1}`);
-  const environment = await unitEnvironment(service);
-  const command = resolveCommand(written, environment);
-  const { name: unit, hash } = assigned;
-  const request = { unit, hash, token: startToken(assigned), service, environment, command };
-  return runtimeFor(runtimes, service, written).start(request);
-}
-
-/** KillMode=: systemd.kill(5). `force` also reaches what the main process left behind. */
-async function signalUnit({ main, spec }: UnitContext, signal: string, force: boolean): Promise<void> {
-  const { killMode } = spec.service;
-  if (!main || killMode === 'none') return;
-  const toAll = killMode === 'control-group' || (killMode === 'mixed' && force);
-  await main.signal(signal, toAll ? 'all' : 'main');
-}
-
-async function cleanUp({ assigned, runtimes }: UnitContext): Promise<void> {
-  await Promise.all([runtimes.process.remove(assigned.name), runtimes.docker?.remove(assigned.name)]);
-}
-
-function initialContext({ rest, adopted, ...input }: UnitInput): UnitContext {
-  const fresh = rest === null && adopted === null && input.assigned.desired === 'launched';
-  return {
-    ...input,
-    retiring: false,
-    startWished: fresh || (rest !== null && rest.goal < input.assigned.goal && input.assigned.desired === 'launched'),
-    restartWished: adopted !== null && adopted.token < startToken(input.assigned),
-    main: adopted,
-    mainIndex: 0,
-    result: (rest?.result as Result | undefined) ?? 'success',
-    exit: null,
-    reason: adopted ? 'adopted: an earlier agent of this machine had started it' : (rest?.reason ?? ''),
-    starts: [],
-    restarts: rest?.restarts ?? 0,
-  };
-}
-
-/** ExecCondition=: exit codes 1 to 254 mean "not now", which is no failure. */
-function conditionUnmet(outcome: CommandsOutcome): boolean {
-  return !outcome.ok && outcome.exit?.kind === 'exited' && outcome.exit.code < 255;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-interface Failure {
-  result: Result;
-  reason: string;
-}
-
-/** What a failed control command means for the unit. */
-function controlFailure(outcome: CommandsOutcome): Failure {
-  if (outcome.ok) return { result: 'success', reason: '' };
-  const result = outcome.exit === null ? 'resources' : outcome.exit.kind === 'exited' ? 'exit-code' : 'signal';
-  return { result, reason: outcome.message };
-}
-
 type OfList = { event: { output: CommandsOutcome } };
+type OfAdoption = { event: { output: MainProcess | null } };
+type OfError = { event: { error: unknown } };
 
-const listUnmet = {
-  type: 'fail',
-  params: ({ event }: OfList): Failure => ({ ...controlFailure(event.output), result: 'exec-condition' }),
-} as const;
-const startFailed = {
-  type: 'fail',
-  params: ({ event }: { event: { error: unknown } }): Failure => ({
-    result: 'resources',
-    reason: reasonOf(event.error),
-  }),
-} as const;
+const work = { input: ({ context }: Work) => ({ context }) } as const;
+
+/** Runs the commands of one Exec directive. */
+const run = (list: ControlList) => ({ src: 'runList', input: ({ context }: Work) => ({ context, list }) }) as const;
+
+const isEmpty =
+  (list: ControlList) =>
+  ({ context }: Work) =>
+    context.spec.service[list].length === 0;
+
 const listDone = ({ event }: OfList) => event.output.ok;
-const listFailed = { type: 'fail', params: ({ event }: OfList) => controlFailure(event.output) } as const;
+const listUnmet = ({ event }: OfList) => isUnmetCondition(event.output);
+const fail = (failureIn: (event: { output: CommandsOutcome }) => Failure) =>
+  ({ type: 'fail', params: ({ event }: OfList) => failureIn(event) }) as const;
+const noteFailure = fail(({ output }) => controlFailure(output));
+const noteUnmet = fail(({ output }) => ({ ...controlFailure(output), result: 'exec-condition' }));
+const noteStartFailure = {
+  type: 'fail',
+  params: ({ event }: OfError): Failure => ({ result: 'resources', reason: reasonOf(event.error) }),
+} as const;
+const noteTimeout = (what: string) =>
+  ({ type: 'fail', params: { result: 'timeout', reason: `${what} took too long` } }) as const;
+const noteTrouble = { type: 'noteTrouble', params: ({ event }: OfError) => ({ error: event.error }) } as const;
+
+const wasFound = ({ event }: OfAdoption) => event.output !== null;
+const takeUp = { type: 'takeUp', params: ({ event }: OfAdoption) => ({ main: event.output }) } as const;
 const setMain = {
   type: 'setMain',
   params: ({ event }: { event: { output: MainProcess } }) => ({ main: event.output }),
 } as const;
-const timedOut = (what: string) => ({ type: 'timedOut', params: { what } }) as const;
 
-/** Runs the commands of one Exec directive. */
-const run = (list: ControlList) =>
-  ({ src: 'runList', input: ({ context }: { context: UnitContext }) => ({ context, list }) }) as const;
-
-const isEmpty =
-  (list: ControlList) =>
-  ({ context }: { context: UnitContext }) =>
-    context.spec.service[list].length === 0;
-
-const sendSignal = (signal: 'killSignal' | 'finalKillSignal', force: boolean) =>
-  ({
-    src: 'signalUnit',
-    input: ({ context }: { context: UnitContext }) => ({ context, signal: context.spec.service[signal], force }),
-  }) as const;
+const rested =
+  (sub: string) =>
+  ({ context }: Work) =>
+    context.rest?.sub === sub;
 
 /** Tells the unit when its main process ends. */
 const watch = unitSetup.spawnChild('watchMain', { id: 'watch', input: ({ context }) => context.main });
+const unwatch = unitSetup.stopChild('watch');
 
-export const unitMachine = unitSetup.createMachine({
+const unitMachine = unitSetup.createMachine({
   id: 'unit',
   context: ({ input }) => initialContext(input),
   initial: 'resuming',
@@ -313,13 +178,31 @@ export const unitMachine = unitSetup.createMachine({
     MAIN_EXITED: { actions: 'noteExit' },
   },
   states: {
+    /** What did an earlier agent leave? */
     resuming: {
-      always: [
-        { guard: 'adoptedOneshot', target: 'activating.started' },
-        { guard: 'adopted', target: 'active', actions: watch },
-        { guard: ({ context }) => context.result !== 'success', target: 'failed' },
-        { target: 'inactive' },
-      ],
+      initial: 'looking',
+      always: { guard: 'retiring', target: 'retired' },
+      states: {
+        looking: {
+          always: [
+            { guard: rested('exited'), target: '#unit.active.exited' },
+            { guard: rested('failed'), target: '#unit.failed' },
+            { guard: 'nothingToResume', target: '#unit.inactive' },
+          ],
+          invoke: {
+            src: 'adoptMain',
+            ...work,
+            onDone: [{ guard: wasFound, target: 'found', actions: takeUp }, { target: '#unit.inactive' }],
+            onError: { target: 'waiting', actions: noteTrouble },
+          },
+        },
+        found: {
+          entry: watch,
+          always: [{ guard: 'oneshot', target: '#unit.activating.oneshot' }, { target: '#unit.active' }],
+        },
+        // Not knowing whether it runs, it must not start it.
+        waiting: { after: { engineRetry: 'looking' } },
+      },
     },
 
     inactive: {
@@ -342,44 +225,29 @@ export const unitMachine = unitSetup.createMachine({
         limit: {
           always: [
             { guard: 'limitHit', target: '#unit.failed', actions: 'hitLimit' },
-            { target: 'engine', actions: [stopChild('watch'), 'begin'] },
+            { target: 'engine', actions: 'begin' },
           ],
         },
         engine: {
           always: [
-            { guard: ({ context }) => !needsEngine(context.spec), target: 'condition' },
+            { guard: 'needsNoEngine', target: 'condition' },
             { guard: 'stopWished', target: '#unit.settling' },
           ],
-          invoke: { src: 'awaitEngine', input: ({ context }) => context, onDone: 'condition' },
-          after: {
-            startTimeout: {
-              target: '#unit.settling',
-              actions: timedOut('waiting for the Docker engine'),
-            },
-          },
+          invoke: { src: 'awaitEngine', ...work, onDone: 'condition', onError: { actions: noteTrouble } },
+          after: { startTimeout: { target: '#unit.settling', actions: noteTimeout('waiting for the Docker engine') } },
         },
         condition: {
-          always: { guard: isEmpty('execCondition'), target: 'startPre' },
+          always: [
+            { guard: 'stopWished', target: '#unit.deactivating.stopPost' },
+            { guard: isEmpty('execCondition'), target: 'startPre' },
+          ],
           invoke: {
             ...run('execCondition'),
             onDone: [
               { guard: listDone, target: 'startPre' },
-              {
-                guard: ({ event }: OfList) => conditionUnmet(event.output),
-                target: '#unit.settling',
-                actions: listUnmet,
-              },
-              {
-                target: '#unit.deactivating.stopPost',
-                actions: listFailed,
-              },
+              { guard: listUnmet, target: '#unit.deactivating.stopPost', actions: noteUnmet },
+              { target: '#unit.deactivating.stopPost', actions: noteFailure },
             ],
-          },
-          after: {
-            startTimeout: {
-              target: '#unit.deactivating.stopPost',
-              actions: timedOut('ExecCondition='),
-            },
           },
         },
         startPre: {
@@ -391,17 +259,8 @@ export const unitMachine = unitSetup.createMachine({
             ...run('execStartPre'),
             onDone: [
               { guard: listDone, target: 'start' },
-              {
-                target: '#unit.deactivating.stopPost',
-                actions: listFailed,
-              },
+              { target: '#unit.deactivating.stopPost', actions: noteFailure },
             ],
-          },
-          after: {
-            startTimeout: {
-              target: '#unit.deactivating.stopPost',
-              actions: timedOut('ExecStartPre='),
-            },
           },
         },
         // Not left before the runtime has answered: a process that it started after all would be nobody's.
@@ -409,12 +268,9 @@ export const unitMachine = unitSetup.createMachine({
           always: { guard: 'nothingToStart', target: 'startPost' },
           invoke: {
             src: 'startMain',
-            input: ({ context }) => context,
+            ...work,
             onDone: { target: 'started', actions: setMain },
-            onError: {
-              target: '#unit.deactivating.stopPost',
-              actions: startFailed,
-            },
+            onError: { target: '#unit.deactivating.stopPost', actions: noteStartFailure },
           },
         },
         started: {
@@ -423,41 +279,33 @@ export const unitMachine = unitSetup.createMachine({
         },
         oneshot: {
           always: [
-            { guard: 'exitFailed', target: '#unit.deactivating.stopSigterm' },
-            { guard: 'mainEndedWithMore', target: 'start', actions: [stopChild('watch'), 'nextCommand'] },
-            { guard: 'mainEnded', target: 'startPost' },
+            { guard: 'hasFailed', target: '#unit.deactivating.stopSigterm' },
             { guard: 'stopWished', target: '#unit.deactivating.stopSigterm' },
+            { guard: 'mainEndedWithMore', target: 'start', actions: [unwatch, 'nextCommand'] },
+            { guard: 'mainEnded', target: 'startPost' },
           ],
           after: {
-            oneshotTimeout: {
-              target: '#unit.deactivating.stopSigterm',
-              actions: timedOut('ExecStart='),
-            },
+            startTimeout: { target: '#unit.deactivating.stopSigterm', actions: noteTimeout('ExecStart=') },
           },
         },
+        // Without ExecStartPost= a service is up as soon as it runs; and ExecStop= is for those that were up.
         startPost: {
-          always: { guard: isEmpty('execStartPost'), target: '#unit.active' },
+          always: [
+            { guard: isEmpty('execStartPost'), target: '#unit.active' },
+            { guard: 'stopWished', target: '#unit.deactivating.stopSigterm' },
+          ],
           invoke: {
             ...run('execStartPost'),
             onDone: [
               { guard: listDone, target: '#unit.active' },
-              {
-                target: '#unit.deactivating.stop',
-                actions: listFailed,
-              },
+              { target: '#unit.deactivating.stopSigterm', actions: noteFailure },
             ],
-          },
-          after: {
-            startTimeout: {
-              target: '#unit.deactivating.stop',
-              actions: timedOut('ExecStartPost='),
-            },
           },
         },
         autoRestart: {
           always: [
             { guard: 'startWished', target: 'limit' },
-            { guard: 'stopWished', target: '#unit.settling' },
+            { guard: 'stopWished', target: '#unit.inactive' },
           ],
           after: { restartSec: { target: 'limit', actions: 'countRestart' } },
         },
@@ -465,20 +313,19 @@ export const unitMachine = unitSetup.createMachine({
     },
 
     active: {
+      entry: 'fulfil',
+      on: { SET_GOAL: { actions: ['setGoal', 'fulfil'] } },
       initial: 'running',
       states: {
         running: {
           always: [
-            { guard: 'exitFailed', target: '#unit.deactivating.stopSigterm' },
+            { guard: 'hasFailed', target: '#unit.deactivating.stopSigterm' },
             { guard: 'endedAndRemains', target: 'exited' },
             { guard: 'mainEnded', target: '#unit.deactivating.stop' },
             { guard: 'stopWished', target: '#unit.deactivating.stop' },
           ],
           after: {
-            runtimeMax: {
-              target: '#unit.deactivating.stopSigterm',
-              actions: timedOut('RuntimeMaxSec='),
-            },
+            runtimeMax: { target: '#unit.deactivating.stop', actions: noteTimeout('running (RuntimeMaxSec=)') },
           },
         },
         exited: { always: { guard: 'stopWished', target: '#unit.deactivating.stop' } },
@@ -494,45 +341,34 @@ export const unitMachine = unitSetup.createMachine({
             ...run('execStop'),
             onDone: [
               { guard: listDone, target: 'stopSigterm' },
-              {
-                target: 'stopSigterm',
-                actions: listFailed,
-              },
+              { target: 'stopSigterm', actions: noteFailure },
             ],
-          },
-          after: {
-            stopTimeout: { target: 'stopSigterm', actions: timedOut('ExecStop=') },
           },
         },
         stopSigterm: {
-          always: { guard: 'mainEnded', target: 'finalSigkill' },
-          invoke: {
-            ...sendSignal('killSignal', false),
-          },
+          always: [
+            { guard: 'killsNothing', target: 'stopPost' },
+            { guard: 'mainEnded', target: 'finalSigkill' },
+          ],
+          invoke: { src: 'askToStop', ...work, onError: { actions: noteTrouble } },
           after: {
             stopTimeout: [
-              {
-                guard: 'sendsSigkill',
-                target: 'stopSigkill',
-                actions: timedOut('stopping'),
-              },
-              { target: 'stopPost', actions: timedOut('stopping') },
+              { guard: 'sendsSigkill', target: 'stopSigkill', actions: noteTimeout('stopping') },
+              { target: 'stopPost', actions: noteTimeout('stopping') },
             ],
           },
         },
         stopSigkill: {
           always: { guard: 'mainEnded', target: 'finalSigkill' },
-          invoke: {
-            ...sendSignal('finalKillSignal', true),
-          },
-          after: { stopTimeout: 'stopPost' },
+          invoke: { src: 'kill', ...work, onDone: 'stopPost' },
         },
         // The main process has ended; what it left behind in its group ends here.
         finalSigkill: {
           invoke: {
-            ...sendSignal('finalKillSignal', true),
+            src: 'sendFinalSignal',
+            ...work,
             onDone: 'stopPost',
-            onError: 'stopPost',
+            onError: { target: 'stopPost', actions: noteTrouble },
           },
         },
         stopPost: {
@@ -541,26 +377,21 @@ export const unitMachine = unitSetup.createMachine({
             ...run('execStopPost'),
             onDone: [
               { guard: listDone, target: '#unit.settling' },
-              {
-                target: '#unit.settling',
-                actions: listFailed,
-              },
+              { target: '#unit.settling', actions: noteFailure },
             ],
-          },
-          after: {
-            stopTimeout: { target: '#unit.settling', actions: timedOut('ExecStopPost=') },
           },
         },
       },
     },
 
-    /** Nothing runs any more: where to from here? */
+    /** Nothing is done any more: where to from here? */
     settling: {
+      entry: [unwatch, 'forgetMain'],
       always: [
         { guard: 'retiring', target: 'retired' },
         { guard: 'wishedAgain', target: 'activating' },
         { guard: 'autoRestarts', target: 'activating.autoRestart' },
-        { guard: 'failed', target: 'failed' },
+        { guard: 'endsFailed', target: 'failed' },
         { target: 'inactive' },
       ],
     },
@@ -569,67 +400,20 @@ export const unitMachine = unitSetup.createMachine({
       initial: 'cleaning',
       states: {
         cleaning: {
-          invoke: { src: 'cleanUp', input: ({ context }) => context, onDone: 'gone', onError: 'retrying' },
+          invoke: {
+            src: 'cleanUp',
+            ...work,
+            onDone: '#unit.gone',
+            onError: { target: 'retrying', actions: noteTrouble },
+          },
         },
         // The engine may be away: traces must not stay, so it tries until they are gone.
-        retrying: { after: { cleanUpRetry: 'cleaning' } },
-        gone: { type: 'final' },
+        retrying: { after: { engineRetry: 'cleaning' } },
       },
-      onDone: 'gone',
     },
     gone: { type: 'final' },
   },
 });
-
-const systemdStates: Record<string, [ActiveState, string]> = {
-  resuming: ['inactive', 'dead'],
-  inactive: ['inactive', 'dead'],
-  failed: ['failed', 'failed'],
-  'activating.limit': ['activating', 'condition'],
-  'activating.engine': ['activating', 'condition'],
-  'activating.condition': ['activating', 'condition'],
-  'activating.startPre': ['activating', 'start-pre'],
-  'activating.start': ['activating', 'start'],
-  'activating.started': ['activating', 'start'],
-  'activating.oneshot': ['activating', 'start'],
-  'activating.startPost': ['activating', 'start-post'],
-  'activating.autoRestart': ['activating', 'auto-restart'],
-  'active.running': ['active', 'running'],
-  'active.exited': ['active', 'exited'],
-  'deactivating.stop': ['deactivating', 'stop'],
-  'deactivating.stopSigterm': ['deactivating', 'stop-sigterm'],
-  'deactivating.stopSigkill': ['deactivating', 'stop-sigkill'],
-  'deactivating.finalSigkill': ['deactivating', 'final-sigkill'],
-  'deactivating.stopPost': ['deactivating', 'stop-post'],
-};
-
-/** What the node reports of the unit, in systemd's words. */
-export function reportOf({ value, context }: Pick<SnapshotFrom<typeof unitMachine>, 'value' | 'context'>): UnitReport {
-  const [active, sub] = systemdStates[pathOf(value)] ?? ['inactive', 'dead'];
-  const { assigned, result, reason, exit, main, restarts: count } = context;
-  return {
-    unit: assigned.name,
-    hash: assigned.hash,
-    load: 'loaded',
-    active,
-    sub,
-    result,
-    goal: assigned.goal,
-    reason,
-    ...(exit?.kind === 'exited' ? { exit: { code: exit.code } } : {}),
-    ...(exit?.kind === 'killed' ? { exit: { signal: exit.signal } } : {}),
-    ...(main?.pid !== undefined && exit === null ? { pid: main.pid } : {}),
-    ...(main?.container !== undefined && exit === null ? { container: main.container } : {}),
-    ...(count > 0 ? { restarts: count } : {}),
-  };
-}
-
-function pathOf(value: SnapshotFrom<typeof unitMachine>['value']): string {
-  if (typeof value === 'string') return value;
-  return Object.entries(value)
-    .map(([parent, child]) => `${parent}.${child}`)
-    .join();
-}
 
 /** A unit as the registry of the node handles it. */
 export interface Unit {
@@ -643,7 +427,10 @@ export interface Unit {
   abandon(): void;
 }
 
-/** Starts the actor of a unit. `onReport` is called whenever what there is to report changes, first at once. */
+/**
+ * Starts the actor of a unit. `onReport` is called whenever what there is to report changes, first as soon as it is
+ * known whether an earlier agent left it running.
+ */
 export function createUnit(
   input: UnitInput,
   handlers: { onReport: (report: UnitReport) => void; onGone: () => void },
@@ -652,16 +439,21 @@ export function createUnit(
   let last = '';
   actor.subscribe({
     next: (snapshot) => {
-      const report = reportOf(snapshot);
+      if (snapshot.matches({ resuming: 'looking' }) || snapshot.matches('gone')) return;
+      const report = reportOf(snapshot.value, snapshot.context);
       const text = JSON.stringify(report);
-      if (text !== last && snapshot.value !== 'gone') handlers.onReport(report);
+      if (text !== last) handlers.onReport(report);
       last = text;
     },
     complete: () => {
-      if (actor.getSnapshot().value === 'gone') handlers.onGone();
+      if (actor.getSnapshot().matches('gone')) handlers.onGone();
     },
   });
   actor.start();
+  const report = () => {
+    const { value, context } = actor.getSnapshot();
+    return reportOf(value, context);
+  };
   return {
     get assigned() {
       return actor.getSnapshot().context.assigned;
@@ -669,7 +461,7 @@ export function createUnit(
     get retiring() {
       return actor.getSnapshot().context.retiring;
     },
-    report: () => reportOf(actor.getSnapshot()),
+    report,
     setGoal: (assigned) => actor.send({ type: 'SET_GOAL', assigned }),
     retire: (reason) => actor.send({ type: 'RETIRE', reason }),
     abandon: () => actor.stop(),

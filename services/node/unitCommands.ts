@@ -1,5 +1,7 @@
+import { type Clock, delay } from '../../shared/clock/clock.ts';
 import { substituteVariables } from '../../shared/domain/commandLine.ts';
 import type { ExecCommand, ServiceSpec } from '../../shared/domain/unitSpec.ts';
+import { isCleanExit } from './policy/restart.ts';
 import { type Exit, type Runtime, StartError } from './runtime/runtime.ts';
 
 /** The runtimes of this machine; each command goes to the one that it needs. */
@@ -23,8 +25,8 @@ export function resolveCommand(command: ExecCommand, environment: Record<string,
 
 export type CommandsOutcome =
   | { ok: true }
-  /** A command of the list failed: its line, and how. */
-  | { ok: false; line: string; exit: Exit | null; message: string };
+  /** A command failed. `exit` is null where it could not be started, or did not end in time. */
+  | { ok: false; exit: Exit | null; timedOut: boolean; message: string };
 
 export interface CommandList {
   unit: string;
@@ -32,31 +34,75 @@ export interface CommandList {
   commands: readonly ExecCommand[];
   environment: Record<string, string>;
   runtimes: Runtimes;
+  clock: Clock;
+  /** Commands that have not ended, also those that were aborted; for the time of each, it is in here. */
+  running: Set<Promise<void>>;
+  /** What each command has, ms; null: as long as it takes. */
+  timeoutMs: number | null;
 }
 
-/** Runs control commands one after the other; the first that fails (without `-` before it) ends the list. */
+/**
+ * Runs control commands one after the other, until one fails (without `-` before it) or takes too long: systemd.service(5),
+ * "ExecStartPre=", "ExecStop=", "TimeoutStopSec=".
+ */
 export async function runCommands(list: CommandList, signal: AbortSignal): Promise<CommandsOutcome> {
   for (const command of list.commands) {
+    if (signal.aborted) return failure('aborted', null);
     const outcome = await runCommand(list, command, signal);
-    if (!outcome.ok && !command.ignoreFailure) return outcome;
-    if (signal.aborted) return { ok: false, line: command.line, exit: null, message: 'aborted' };
+    if (!outcome.ok && (outcome.timedOut || !command.ignoreFailure)) return outcome;
   }
   return { ok: true };
 }
 
 async function runCommand(list: CommandList, command: ExecCommand, signal: AbortSignal): Promise<CommandsOutcome> {
   const { unit, service, environment, runtimes } = list;
+  const request = { unit, service, environment, command: resolveCommand(command, environment) };
   try {
     const runtime = runtimeFor(runtimes, service, command);
-    const exit = await runtime.run(
-      { unit, service, environment, command: resolveCommand(command, environment) },
-      signal,
-    );
-    if (exit.kind === 'exited' && exit.code === 0) return { ok: true };
-    return { ok: false, line: command.line, exit, message: `${command.line}: ${describeExit(exit)}` };
+    const exit = await within(list, signal, (abort) => tracked(list.running, runtime.run(request, abort)));
+    if (exit === 'timeout') {
+      return {
+        ok: false,
+        exit: null,
+        timedOut: true,
+        message: `${command.line}: not done within ${list.timeoutMs} ms`,
+      };
+    }
+    return isCleanExit(service, exit) ? { ok: true } : failure(`${command.line}: ${describeExit(exit)}`, exit);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    return { ok: false, line: command.line, exit: null, message: error.message };
+    return failure(error.message, null);
+  }
+}
+
+function failure(message: string, exit: Exit | null): CommandsOutcome {
+  return { ok: false, exit, timedOut: false, message };
+}
+
+function tracked<T>(running: Set<Promise<void>>, work: Promise<T>): Promise<T> {
+  const forget = () => void running.delete(ended);
+  const ended = work.then(forget, forget);
+  running.add(ended);
+  return work;
+}
+
+/** Lets `work` run for the time that a command of the list has, or until `signal` aborts; then it is told to abort. */
+async function within<T>(
+  { clock, timeoutMs }: CommandList,
+  signal: AbortSignal,
+  work: (abort: AbortSignal) => Promise<T>,
+): Promise<T | 'timeout'> {
+  if (timeoutMs === null) return work(signal);
+  const late = new AbortController();
+  const done = new AbortController();
+  const timer = delay(clock, timeoutMs, done.signal).then((): 'timeout' => {
+    late.abort();
+    return 'timeout';
+  });
+  try {
+    return await Promise.race([work(AbortSignal.any([signal, late.signal])), timer]);
+  } finally {
+    done.abort();
   }
 }
 

@@ -40,15 +40,20 @@ async function readEnvironmentFile(file: { path: string; optional: boolean }): P
   }
 }
 
-/** The same for control commands, which are also told of the main process: `MAINPID`, and after its end how it went. */
+/** The directives whose commands are run beside, before or after the main process. */
+export type ControlList = 'execCondition' | 'execStartPre' | 'execStartPost' | 'execStop' | 'execStopPost';
+
+/** The same for control commands: they are also told of the main process and, when it stops, of how the unit fared. */
 export function controlEnvironment(
   environment: Record<string, string>,
+  directive: ControlList,
   { main, result, exit }: { main: MainProcess | null; result: Result; exit: Exit | null },
 ): Record<string, string> {
+  const stops = directive === 'execStop' || directive === 'execStopPost';
   return {
     ...environment,
     ...(main?.pid !== undefined && exit === null ? { MAINPID: String(main.pid) } : {}),
-    ...(exit ? { SERVICE_RESULT: result, ...exitVariables(exit) } : {}),
+    ...(stops ? { SERVICE_RESULT: result, ...(exit ? exitVariables(exit) : {}) } : {}),
   };
 }
 

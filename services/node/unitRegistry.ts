@@ -8,9 +8,10 @@ import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
 import type { AssignedUnit, Assignment } from '../../shared/protocol/node.ts';
 import type { NodeMemory } from './nodeStore.ts';
 import { type KnownUnit, reconcile } from './policy/reconcile.ts';
-import type { MainProcess, Runtime } from './runtime/runtime.ts';
+import type { Runtime } from './runtime/runtime.ts';
 import { createUnit, type Unit } from './unitActor.ts';
 import type { Runtimes } from './unitCommands.ts';
+import { isAtRest } from './unitReport.ts';
 
 export interface UnitRegistryOptions {
   runtimes: Runtimes;
@@ -24,8 +25,6 @@ export interface UnitRegistryOptions {
   onError: (error: unknown) => void;
 }
 
-const atRest = new Set(['dead', 'failed', 'exited']);
-
 /** The units of this machine: keeps exactly those that the newest assignment names, each towards its goal. */
 export class UnitRegistry {
   readonly #options: UnitRegistryOptions;
@@ -33,6 +32,8 @@ export class UnitRegistry {
   /** Units whose file this version cannot run: they are reported as errors and have no actor. */
   readonly #unloadable = new Map<string, { assigned: AssignedUnit; report: UnitReport }>();
   #assignment: Assignment | null = null;
+  /** The cluster has told an assignment since this agent started. */
+  #isHeard = false;
   #draining: (() => void) | null = null;
 
   constructor(options: UnitRegistryOptions) {
@@ -54,36 +55,44 @@ export class UnitRegistry {
 
   /** What is to be remembered for the next start. */
   memory(): NodeMemory {
-    const rest = [...this.#units.values()].map((unit) => unit.report()).filter((report) => atRest.has(report.sub));
-    return { assignment: this.#assignment, rest };
+    const rest = [...this.#units.values()].map((unit) => unit.report()).filter(isAtRest);
+    return { bootId: this.#options.facts.bootId, assignment: this.#assignment, rest };
   }
 
-  /** Takes up what an earlier agent left: its assignment, and the processes that still run, or ended since. */
-  async recover({ assignment, rest }: NodeMemory): Promise<void> {
-    if (!assignment) return;
-    const resting = new Map(rest.map((report) => [report.unit, report]));
-    await Promise.all(
-      assignment.units.map(async (unit) => {
-        const known = resting.get(unit.name);
-        const still = known?.hash === unit.hash ? known : null;
-        this.#create(unit, still ? null : await this.#adopt(unit), still);
-      }),
-    );
+  /**
+   * Takes up what an earlier agent left: its assignment, and the processes that still run, or ended since. What was
+   * before the machine was restarted is left to the cluster, which may have moved it: {@link apply}.
+   */
+  recover({ bootId, assignment, rest }: NodeMemory): void {
+    if (!assignment || bootId !== this.#options.facts.bootId) return;
     this.#assignment = assignment;
+    const resting = new Map(rest.map((report) => [report.unit, report]));
+    for (const unit of assignment.units) {
+      const known = resting.get(unit.name);
+      this.#create(unit, known?.hash === unit.hash ? known : null, true);
+    }
   }
 
   /** Takes up an assignment, unless a newer one was taken up before. */
   apply(assignment: Assignment): void {
     if (this.#draining || assignment.version < this.version) return;
-    const first = this.#assignment === null;
+    // What an earlier agent wrote down may be older than what it had started when it was killed.
     this.#assignment = assignment;
-    this.#reconcile();
-    if (first) this.#removeStrays();
+    this.#reconcile(!this.#isHeard);
+    this.confirm();
     this.#options.onChange();
   }
 
-  /** Stops and forgets everything; resolves when nothing is left. */
+  /** The cluster has no newer assignment than this one: what it does not name does not belong here. */
+  confirm(): void {
+    if (this.#isHeard || this.#draining) return;
+    this.#isHeard = true;
+    this.#removeStrays();
+  }
+
+  /** Stops and forgets everything; resolves when nothing is left. The next start waits for what the cluster says. */
   drain(reason: string): Promise<void> {
+    this.#assignment = null;
     return new Promise((resolve) => {
       this.#draining = resolve;
       for (const unit of this.#units.values()) unit.retire(reason);
@@ -96,13 +105,18 @@ export class UnitRegistry {
     for (const unit of this.#units.values()) unit.abandon();
   }
 
-  #reconcile(): void {
+  /** `mayRun`: an earlier agent may have started what is to be created. */
+  #reconcile(mayRun: boolean): void {
     const assignment = this.#assignment;
     if (!assignment) return;
-    for (const task of reconcile(this.#known(), assignment)) {
-      if (task.type === 'create') this.#create(task.unit, null, null);
-      else if (task.type === 'setGoal') this.#setGoal(task.unit);
-      else this.#retire(task.name, task.reason);
+    // What could not be loaded is gone at once, and its successor is the next round's.
+    for (let tasks = reconcile(this.#known(), assignment); tasks.length > 0; ) {
+      for (const task of tasks) {
+        if (task.type === 'create') this.#create(task.unit, null, mayRun);
+        else if (task.type === 'setGoal') this.#setGoal(task.unit);
+        else this.#retire(task.name, task.reason);
+      }
+      tasks = reconcile(this.#known(), assignment);
     }
   }
 
@@ -113,7 +127,7 @@ export class UnitRegistry {
     return known;
   }
 
-  #create(assigned: AssignedUnit, adopted: MainProcess | null, rest: UnitReport | null): void {
+  #create(assigned: AssignedUnit, rest: UnitReport | null, mayRun: boolean): void {
     const { runtimes, clock, onReport, onChange } = this.#options;
     const spec = this.#interpret(assigned);
     if (typeof spec === 'string') return this.#setUnloadable(assigned, spec);
@@ -124,7 +138,7 @@ export class UnitRegistry {
       },
       onGone: () => this.#gone(assigned.name),
     };
-    this.#units.set(assigned.name, createUnit({ assigned, spec, runtimes, clock, adopted, rest }, handlers));
+    this.#units.set(assigned.name, createUnit({ assigned, spec, runtimes, clock, rest, mayRun }, handlers));
   }
 
   /** The unit's meaning on this machine, or why it has none. */
@@ -161,30 +175,26 @@ export class UnitRegistry {
 
   #retire(name: string, reason: string): void {
     this.#units.get(name)?.retire(reason);
-    if (this.#unloadable.delete(name)) this.#gone(name);
+    if (this.#unloadable.delete(name)) this.#forget(name);
   }
 
   /** A unit has been stopped for good. It may be assigned anew, then it is made anew. */
   #gone(name: string): void {
     this.#units.delete(name);
-    if (!this.#assignment?.units.some((unit) => unit.name === name) || this.#draining) {
-      this.#options.onForget(name, 'stopped and removed from this machine');
-    }
+    this.#forget(name);
+    this.#reconcile(false);
     this.#options.onChange();
-    if (this.#draining) this.#settleDrain();
-    else this.#reconcile();
+    this.#settleDrain();
+  }
+
+  /** A successor of the same name will report itself. */
+  #forget(name: string): void {
+    if (this.#assignment?.units.some((unit) => unit.name === name)) return;
+    this.#options.onForget(name, 'stopped and removed from this machine');
   }
 
   #settleDrain(): void {
     if (this.#units.size === 0) this.#draining?.();
-  }
-
-  async #adopt(unit: AssignedUnit): Promise<MainProcess | null> {
-    for (const runtime of this.#runtimes()) {
-      const main = await runtime.adopt({ unit: unit.name, hash: unit.hash });
-      if (main) return main;
-    }
-    return null;
   }
 
   /** What earlier agents left of units that this machine no longer has. */

@@ -53,6 +53,8 @@ function withWarnings(decided: ClusterEvent[] | Rejection, warnings: string[]): 
 
 /** The commands that may make units known which are not. */
 const bringing = new Set<RawUnitCommand['type']>(['SubmitUnits', 'LoadUnits', 'StartUnits']);
+/** The commands after which a unit has a machine. */
+const running = new Set<RawUnitCommand['type']>(['LoadUnits', 'StartUnits', 'RestartUnits']);
 
 /**
  * A unit as the command means it: with the file that it brought, or, where the cluster knows only its template, with
@@ -69,7 +71,7 @@ function readUnit(
     problems.push(...badName.map((problem) => ({ unit: named.name, problem })));
     return null;
   }
-  if (name.isTemplate && (type === 'LoadUnits' || type === 'StartUnits')) {
+  if (name.isTemplate && running.has(type)) {
     problems.push({ unit: named.name, problem: templateCannotRun(name) });
     return null;
   }

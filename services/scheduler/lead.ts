@@ -1,4 +1,4 @@
-import type { Bus } from '../../shared/bus/bus.ts';
+import type { Bus, BusMessage } from '../../shared/bus/bus.ts';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { digestReports } from '../../shared/domain/digest.ts';
 import { isRejection } from '../../shared/domain/rejection.ts';
@@ -7,13 +7,14 @@ import type { Leader } from '../../shared/log/leaderActor.ts';
 import type { Projection } from '../../shared/log/projection.ts';
 import { createSubjectWriter } from '../../shared/log/subjectWriter.ts';
 import type { CommandReply } from '../../shared/protocol/commands.ts';
-import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
+import { encodeJson } from '../../shared/protocol/json.ts';
 import type { Heartbeat, HeartbeatReply } from '../../shared/protocol/node.ts';
 import { parseHeartbeatSubject, subjects } from '../../shared/protocol/subjects.ts';
 import { CommitLoop } from './commitLoop.ts';
+import { MachineWatch } from './machineWatch.ts';
 import { parseCommand } from './parseCommand.ts';
+import { parseHeartbeat } from './parseHeartbeat.ts';
 import { assignmentOf } from './policy/assignment.ts';
-import { Liveness, overdue } from './policy/liveness.ts';
 
 export interface LeadOptions {
   id: string;
@@ -27,10 +28,10 @@ export interface LeadOptions {
   /** Aborts at the end of the term. */
   signal: AbortSignal;
   machineTimeoutMs?: number;
+  onError: (error: unknown) => void;
 }
 
 const defaultMachineTimeoutMs = 2_000;
-const livenessCheckMs = 100;
 /** So many equal heartbeats in a row must differ from the log before the node is asked to say everything again. */
 const resyncAfterBeats = 4;
 
@@ -44,33 +45,26 @@ export async function lead(options: LeadOptions): Promise<void> {
   const by = `scheduler/${options.id}`;
   const writer = createSubjectWriter({ log, subject: subjects.clusterLog, by, ids, clock, signal });
   writer.reset(projection.head(subjects.clusterLog));
-  const term = new Term(options);
+  const term = new Term(options, () => loop.nudge());
   const loop = new CommitLoop({
     projection,
     writer,
+    clock,
     proveLeadership: () => leader.proveLeadership(),
+    silences: () => term.watch.silences(),
     onCommitted: (machines, seq) => term.publish(machines, seq),
     maxBytes: bus.maxPayload / 2,
-    now: () => clock.now(),
   });
   const services = [
     bus.subscribe(subjects.clusterCommands, ({ data, respond }) => take(loop, data, respond)),
-    bus.subscribe(subjects.allHeartbeats, ({ subject, data, respond }) => {
-      const machine = parseHeartbeatSubject(subject);
-      if (machine !== null) respond(encodeJson(term.heard(machine, decodeJson(data))));
-    }),
+    bus.subscribe(subjects.allHeartbeats, (message) => hear(term, message)),
   ];
-  const stopWatching = watchMachines(options, term, loop);
-  const stopPardoning = bus.onConnectionChange(
-    (connected) => connected && term.liveness.pardonAll(clock.monotonicNow()),
-  );
   term.publish(term.readyMachines(), projection.seq);
   try {
     await loop.run(signal);
   } finally {
     for (const service of services) service.unsubscribe();
-    stopWatching();
-    stopPardoning();
+    term.end();
   }
 }
 
@@ -82,37 +76,34 @@ function take(loop: CommitLoop, data: Uint8Array, respond: (data: Uint8Array) =>
   answer({ ok: false, code, message, details });
 }
 
-/** Looks again and again for machines that have been silent for too long; not while we are the ones cut off. */
-function watchMachines(
-  { bus, clock, machineTimeoutMs = defaultMachineTimeoutMs }: LeadOptions,
-  term: Term,
-  loop: CommitLoop,
-) {
-  let timer = clock.setTimeout(check, livenessCheckMs);
-  let checkedAt = clock.monotonicNow();
-  function check(): void {
-    const now = clock.monotonicNow();
-    // A pause of this process (a stopped machine, a swapped-out one) was not the machines' silence.
-    if (now - checkedAt > machineTimeoutMs / 2) term.liveness.pardonAll(now);
-    checkedAt = now;
-    if (bus.connected) loop.declareLost(overdue(term.liveness, term.readyMachines(), now, machineTimeoutMs));
-    timer = clock.setTimeout(check, livenessCheckMs);
-  }
-  return () => clock.clearTimeout(timer);
+function hear(term: Term, { subject, data, respond }: BusMessage): void {
+  const machine = parseHeartbeatSubject(subject);
+  const heartbeat = parseHeartbeat(data);
+  if (machine !== null && heartbeat !== null) respond(encodeJson(term.heard(machine, heartbeat)));
 }
 
 /** What a leader knows that is not on the log, and means nothing to the next one. */
 class Term {
-  readonly liveness = new Liveness();
+  readonly watch: MachineWatch;
   readonly #options: LeadOptions;
   /** Version of each machine's newest assignment. */
   readonly #versions = new Map<string, number>();
   /** Heartbeats in a row with the same digest, which is not the log's. */
   readonly #differing = new Map<string, { digest: string; beats: number }>();
+  readonly #stopListening: () => void;
 
-  constructor(options: LeadOptions) {
+  constructor(options: LeadOptions, onSilence: () => void) {
+    const { bus, clock, projection, machineTimeoutMs: timeoutMs = defaultMachineTimeoutMs } = options;
     this.#options = options;
-    for (const machine of this.readyMachines()) this.liveness.heard(machine, options.clock.monotonicNow());
+    this.watch = new MachineWatch({ bus, clock, timeoutMs, onSilence, machines: () => this.readyMachines() });
+    this.#stopListening = projection.onCommit(({ events }) => {
+      for (const event of events) if (event.type === 'MachineJoined') this.watch.heard(event.machine);
+    });
+  }
+
+  end(): void {
+    this.watch.end();
+    this.#stopListening();
   }
 
   readyMachines(): string[] {
@@ -122,27 +113,34 @@ class Term {
 
   /** Publishes the whole assignments of these machines as of `version`. */
   publish(machines: Iterable<string>, version: number): void {
-    const { bus, projection, clock } = this.#options;
     for (const machine of machines) {
-      if (projection.state.machines.get(machine)?.state !== 'ready') {
-        this.liveness.forget(machine);
-        continue;
+      if (this.#options.projection.state.machines.get(machine)?.state === 'ready') {
+        this.#versions.set(machine, version);
+        this.#publish(machine, version);
+      } else {
+        this.#versions.delete(machine);
+        this.#differing.delete(machine);
+        this.watch.forget(machine);
       }
-      if (!this.#versions.has(machine)) this.liveness.heard(machine, clock.monotonicNow());
-      this.#versions.set(machine, version);
-      bus.publish(subjects.assignment(machine), encodeJson(assignmentOf(projection.state, machine, version)));
     }
   }
 
+  #publish(machine: string, version: number): void {
+    const { bus, projection, onError } = this.#options;
+    const data = encodeJson(assignmentOf(projection.state, machine, version));
+    if (data.length <= bus.maxPayload) return bus.publish(subjects.assignment(machine), data);
+    const limit = `the bus takes ${bus.maxPayload}: raise max_payload of the NATS servers, or destroy units there`;
+    onError(new Error(`the assignment of machine ${machine} has ${data.length} bytes, ${limit}`));
+  }
+
   heard(machine: string, heartbeat: Heartbeat): HeartbeatReply {
-    const { projection, clock } = this.#options;
-    const known = projection.state.machines.get(machine);
+    const known = this.#options.projection.state.machines.get(machine);
     if (known?.state !== 'ready') return { ok: false, code: 'join' };
     if (known.session !== heartbeat.session) return { ok: false, code: 'replaced' };
-    this.liveness.heard(machine, clock.monotonicNow());
+    this.watch.heard(machine);
     const assignment = this.#versions.get(machine) ?? 0;
     // It has not taken up the newest one: perhaps nothing reached it, nor the stream. It is the same if sent again.
-    if (heartbeat.assignment < assignment) this.publish([machine], assignment);
+    if (heartbeat.assignment < assignment) this.#publish(machine, assignment);
     return { ok: true, assignment, resync: this.#isOutOfSync(machine, heartbeat.digest) };
   }
 

@@ -1,7 +1,7 @@
 import { nanoid } from 'nanoid';
 import { pino } from 'pino';
+import { connectPatiently } from '../../shared/bus/connectPatiently.ts';
 import { createNatsBus } from '../../shared/bus/natsBus.ts';
-import { connectNats } from '../../shared/bus/natsConnection.ts';
 import { systemClock } from '../../shared/clock/systemClock.ts';
 import { createJetStreamLog } from '../../shared/log/jetStreamLog.ts';
 import { createJetStreamSnapshots } from '../../shared/log/jetStreamSnapshots.ts';
@@ -23,7 +23,9 @@ export async function main(options: SchedulerOptions): Promise<number> {
   const onError = (error: unknown) => log.warn({ err: error }, 'something went wrong; it is tried again');
   const onPassedOver = (name: string, reason: string) => log.warn({ name, reason }, 'a snapshot was passed over');
   const id = nanoid(8);
-  const link = await connectNats({ ...options, name: `flotilla scheduler ${id}` });
+  const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
+  const connecting = { ...options, name: `flotilla scheduler ${id}` };
+  const link = await connectPatiently(connecting, { clock: systemClock, onWaiting });
   await keepStreams(link, { onError, ...(options.replicas === undefined ? {} : { replicas: options.replicas }) });
   const bus = createNatsBus(link);
   const scheduler = startScheduler(

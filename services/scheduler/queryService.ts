@@ -3,10 +3,11 @@ import { type Clock, delay } from '../../shared/clock/clock.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
 import type { Leader } from '../../shared/log/leaderActor.ts';
 import type { Projection } from '../../shared/log/projection.ts';
-import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
+import { encodeJson } from '../../shared/protocol/json.ts';
 import type { Query, QueryReply } from '../../shared/protocol/queries.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { allSettled, answerQuery } from './answerQuery.ts';
+import { parseQuery } from './parseQuery.ts';
 
 export interface QueryServiceOptions {
   id: string;
@@ -42,7 +43,9 @@ async function answerAsLeader(options: QueryServiceOptions, message: BusMessage)
 
 async function answer(options: QueryServiceOptions, message: BusMessage): Promise<void> {
   const { projection, id } = options;
-  const query = decodeJson<Query>(message.data);
+  const query = parseQuery(message.data);
+  if ('problem' in query)
+    return message.respond(encodeJson({ ok: false, message: query.problem } satisfies QueryReply));
   const wait = 'timeoutMs' in query ? Math.min(query.timeoutMs, longestWaitMs) : longestWaitMs;
   const inTime = await reachesInTime(options, query, wait);
   const reply: QueryReply = inTime
@@ -57,7 +60,7 @@ async function reachesInTime(options: QueryServiceOptions, query: Query, waitMs:
   const over = new AbortController();
   const late = delay(clock, waitMs, over.signal);
   const minSeq = query.minSeq ?? 0;
-  await Promise.race([projection.reached(minSeq), late]);
+  await Promise.race([projection.reached(minSeq, over.signal), late]);
   if (query.type === 'WaitUnits' && projection.seq >= minSeq) {
     await Promise.race([settled(projection, query, over.signal), late]);
   }

@@ -153,13 +153,13 @@ function answerQueries(deps: SchedulerDeps, { projection, leader }: SchedulerCon
 /** This scheduler as a candidate: how it catches up, and how its election gets on the log. */
 function candidate(deps: SchedulerDeps, projection: Projection, send: (event: SchedulerEvent) => void): Leader {
   const { id, log, clock, ids } = deps;
-  const catchUp = async () => projection.reached((await log.bounds()).last);
+  const catchUp = async (signal: AbortSignal) => projection.reached((await log.bounds()).last, signal);
   return startLeader({
     ...deps,
     role: 'scheduler',
     ...(deps.electionTimeoutMs === undefined ? {} : { electionTimeoutMs: deps.electionTimeoutMs }),
     hooks: {
-      catchUp,
+      catchUp: (_epoch, signal) => catchUp(signal),
       elect: async (epoch, signal) => {
         const by = `scheduler/${id}`;
         const writer = createSubjectWriter({ log, subject: subjects.clusterLog, by, ids, clock, signal });
@@ -169,10 +169,10 @@ function candidate(deps: SchedulerDeps, projection: Projection, send: (event: Sc
           const elected = { type: 'LeaderElected', role: 'scheduler', epoch, leader: id } as const;
           try {
             const { seq } = await writer.append({ cause: `election ${epoch}`, events: [elected] });
-            return await projection.reached(seq);
+            return await projection.reached(seq, signal);
           } catch (error) {
             if (!(error instanceof FencedError) || signal.aborted) throw error;
-            await catchUp();
+            await catchUp(signal);
           }
         }
       },

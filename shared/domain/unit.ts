@@ -138,8 +138,7 @@ export function evolveUnit(state: ClusterState, event: UnitEvent, seq: number): 
       return applyPlaced(state, unit, event, seq);
     case 'UnitEvicted':
       release(state, unit, event.machine);
-      if (unit.desired !== 'inactive') want(state, unit.name, event.reason);
-      return;
+      return want(state, unit.name, event.reason);
     case 'UnitLeftWaiting':
       return applyLeftWaiting(state, unit, event.rejected);
     default:
@@ -161,7 +160,7 @@ function applySubmitted(state: ClusterState, event: Extract<UnitEvent, { type: '
 
 function applyDestroyed(state: ClusterState, unit: UnitRecord): void {
   for (const machine of Object.keys(unit.machines)) release(state, unit, machine);
-  unindex(state, unit);
+  unindex(state, { ...unit, machines: {} });
   state.units.delete(unit.name);
   state.pending.delete(unit.name);
   state.waiting.delete(unit.name);
@@ -216,8 +215,9 @@ export function release(state: ClusterState, unit: UnitRecord, machine: string):
   disturbFollowers(state, unit.name);
 }
 
-/** The unit is to be looked at by the scheduler; `why` becomes the reason of its next placement. */
+/** The unit is to be looked at by the scheduler, unless it shall not run; `why` becomes the reason of its placement. */
 export function want(state: ClusterState, unit: string, why: string): void {
+  if ((state.units.get(unit)?.desired ?? 'inactive') === 'inactive') return;
   state.waiting.delete(unit);
   state.pending.set(unit, why);
 }

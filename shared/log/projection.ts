@@ -2,7 +2,7 @@ import { evolveCommit } from '../domain/cluster.ts';
 import { type ClusterState, initialState } from '../domain/clusterState.ts';
 import { restoreState, serializeState } from '../domain/serializeState.ts';
 import { type Commit, decodeCommit, genesis, hashCommit } from '../protocol/commit.ts';
-import { schemaVersion } from '../protocol/upcasts.ts';
+import { CorruptCommitError, NewerSchemaError, schemaVersion } from '../protocol/upcasts.ts';
 import type { LogRecord } from './eventLog.ts';
 
 /** Where a subject ends: the sequence of its last commit and the hash that the next one names as `prev`. */
@@ -44,11 +44,12 @@ export class Projection {
    * Folds one record.
    * @throws {BrokenChainError} its `prev` is not the hash of the commit before it on that subject: history was changed.
    * @throws {CorruptCommitError | NewerSchemaError} it cannot be read.
+   * After either, this projection is of no use any more.
    */
   apply(record: LogRecord): Commit {
-    const commit = decodeCommit(record.data);
+    const commit = readable(record, () => decodeCommit(record.data));
     if (commit.prev !== this.head(record.subject).hash) throw new BrokenChainError(record, this.head(record.subject));
-    evolveCommit(this.state, commit, record.seq);
+    readable(record, () => evolveCommit(this.state, commit, record.seq));
     this.#heads.set(record.subject, { seq: record.seq, hash: hashCommit(record.data) });
     this.#seq = record.seq;
     for (const listener of this.#listeners) listener(commit, record.seq);
@@ -56,10 +57,20 @@ export class Projection {
     return commit;
   }
 
-  /** Resolves once `seq` is in the state. Never rejects: race it with what ends the waiting. */
-  reached(seq: number): Promise<void> {
-    if (this.#seq >= seq) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.add({ seq, resolve }));
+  /** Resolves once `seq` is in the state, or `signal` aborts: look at {@link seq} then. Never rejects. */
+  reached(seq: number, signal?: AbortSignal): Promise<void> {
+    if (this.#seq >= seq || signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const waiter = { seq, resolve: done };
+      const waiters = this.#waiters;
+      function done() {
+        waiters.delete(waiter);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      }
+      waiters.add(waiter);
+      signal?.addEventListener('abort', done, { once: true });
+    });
   }
 
   /** Calls `listener` after each commit that was folded; returns what takes it off again. */
@@ -83,10 +94,19 @@ export class Projection {
 
   #release(): void {
     for (const waiter of this.#waiters) {
-      if (waiter.seq > this.#seq) continue;
-      this.#waiters.delete(waiter);
-      waiter.resolve();
+      if (waiter.seq <= this.#seq) waiter.resolve();
     }
+  }
+}
+
+/** What cannot be read or folded is said to be corrupt, and where. */
+function readable<T>({ subject, seq }: LogRecord, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof NewerSchemaError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CorruptCommitError(`the log cannot be read at sequence ${seq} of ${subject}: ${why}`, { cause });
   }
 }
 

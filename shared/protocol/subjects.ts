@@ -15,9 +15,14 @@ export function encodeToken(text: string): string {
   );
 }
 
-/** The text that {@link encodeToken} made a token of. */
-export function decodeToken(token: string): string {
-  return decodeURIComponent(token);
+/** The text that {@link encodeToken} made a token of; null where it made none of them. */
+export function decodeToken(token: string): string | null {
+  try {
+    return decodeURIComponent(token);
+  } catch {
+    // Anybody may send on subjects: a `%` that begins no UTF-8 byte is not ours.
+    return null;
+  }
 }
 
 export const streams = {

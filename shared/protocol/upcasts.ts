@@ -31,8 +31,13 @@ function isCommitShaped(raw: unknown): raw is Record<string, unknown> & { v: num
     typeof id === 'string' &&
     typeof at === 'number' &&
     typeof prev === 'string' &&
-    Array.isArray(events)
+    Array.isArray(events) &&
+    events.every(isEventShaped)
   );
+}
+
+function isEventShaped(event: unknown): boolean {
+  return typeof event === 'object' && event !== null && 'type' in event && typeof event.type === 'string';
 }
 
 /** The log holds commits of a newer version of Flotilla than this one. */

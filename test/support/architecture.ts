@@ -38,7 +38,7 @@ const homes: readonly { packages: RegExp; home: RegExp }[] = [
   { packages: /^pino$/, home: /\/main\.ts$/ },
   // The borders, where what came from outside gets its type.
   { packages: /^zod$/, home: /^(shared\/protocol\/|services\/.*\/parse[A-Z])/ },
-  { packages: /^(cli-table3|picocolors)$/, home: /^cli\// },
+  { packages: /^picocolors$/, home: /^cli\// },
 ];
 
 /** What would make the same input give another output. */

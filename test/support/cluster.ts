@@ -39,10 +39,12 @@ export interface TestClusterOptions {
   nodes?: number;
   schedulers?: number;
   runtime?: 'process' | 'auto';
+  /** More arguments of `flotilla node`. */
+  nodeArguments?: string[];
 }
 
 export async function startTestCluster(t: CleanUp, options: TestClusterOptions = {}): Promise<TestCluster> {
-  const { nodes = 3, schedulers = 1, runtime = 'process' } = options;
+  const { nodes = 3, schedulers = 1, runtime = 'process', nodeArguments = [] } = options;
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-e2e-'));
   const lines: string[] = [];
   const cluster = await launchCluster({
@@ -50,6 +52,7 @@ export async function startTestCluster(t: CleanUp, options: TestClusterOptions =
     nodes,
     schedulers,
     runtime,
+    nodeArguments,
     command: [process.execPath, program],
     nodeStopTimeoutMs: 10_000,
     progress: (line) => lines.push(line),

@@ -6,27 +6,42 @@ import type { ExitSet, ServiceSpec } from '../../../shared/domain/unitSpec.ts';
 import type { Exit } from '../runtime/runtime.ts';
 
 /** systemd's `Result=`, as far as it occurs here; `lost`: what carried the process died, not the process itself. */
-export type Result =
-  | 'success'
-  | 'exit-code'
-  | 'signal'
-  | 'timeout'
-  | 'start-limit-hit'
-  | 'resources'
-  | 'exec-condition'
-  | 'lost';
+export type Result = (typeof results)[number];
+
+const results = [
+  'success',
+  'exit-code',
+  'signal',
+  'timeout',
+  'start-limit-hit',
+  'resources',
+  'exec-condition',
+  'lost',
+] as const;
+
+export function isResult(text: string | undefined): text is Result {
+  return results.some((result) => result === text);
+}
 
 const cleanSignals = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGPIPE'];
 
 /** What the end of a main process means. A oneshot that dies of a signal is never clean: it has not done its work. */
 export function resultOf(service: ServiceSpec, exit: Exit): Result {
   if (exit.kind === 'lost') return 'lost';
-  if (contains(service.successExitStatus, exit)) return 'success';
-  if (exit.kind === 'exited') return exit.code === 0 ? 'success' : 'exit-code';
+  if (isCleanExit(service, exit)) return 'success';
+  if (exit.kind === 'exited') return 'exit-code';
   return cleanSignals.includes(exit.signal) && service.type !== 'oneshot' ? 'success' : 'signal';
 }
 
-/** Whether `Restart=` starts a service again that ended by itself with this result; `exit` of its main process, if any. */
+/** Whether a command has done its work. For control commands too systemd counts what `SuccessExitStatus=` lists. */
+export function isCleanExit(service: ServiceSpec, exit: Exit): boolean {
+  return (exit.kind === 'exited' && exit.code === 0) || contains(service.successExitStatus, exit);
+}
+
+/**
+ * Whether `Restart=` starts a service again that ended by itself with this result; `exit` of its main process, if any.
+ * What was lost is started again whatever `Restart=` says, as a machine starts its services when it comes up.
+ */
 export function restarts(service: ServiceSpec, result: Result, exit: Exit | null): boolean {
   if (result === 'start-limit-hit' || result === 'exec-condition') return false;
   if (result === 'lost') return true;
@@ -35,14 +50,16 @@ export function restarts(service: ServiceSpec, result: Result, exit: Exit | null
   return restartResults[service.restart].includes(result);
 }
 
-const failures: readonly Result[] = ['exit-code', 'signal', 'timeout', 'resources'];
+const abnormal: readonly Result[] = ['signal', 'timeout', 'resources'];
+const failures: readonly Result[] = ['exit-code', ...abnormal];
 
+/** The table says nothing of `resources`: there it is systemd's code (service_shall_restart) that does. */
 const restartResults: Record<ServiceSpec['restart'], readonly Result[]> = {
   no: [],
   always: ['success', ...failures],
   'on-success': ['success'],
   'on-failure': failures,
-  'on-abnormal': ['signal', 'timeout'],
+  'on-abnormal': abnormal,
   'on-abort': ['signal'],
   'on-watchdog': [],
 };

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { systemClock } from '../../../shared/clock/systemClock.ts';
 import type { ExecCommand, ServiceSpec } from '../../../shared/domain/unitSpec.ts';
-import { findParentGroup } from './process/controlGroup.ts';
+import { findParentGroup, groupMembers } from './process/controlGroup.ts';
 import { readProcess } from './process/processTable.ts';
 import { createProcessRuntime, type ProcessRuntime } from './process.ts';
 import { commandOf, describeRuntimeContract, serviceOf } from './runtime.contract.ts';
@@ -153,7 +153,10 @@ describe('the process runtime', { timeout: 60_000 }, () => {
     await assert.rejects(start(commandOf('no-such-program')), startError(/no-such-program: no such program in PATH/));
     await assert.rejects(start(commandOf(directory)), startError(/not a regular file/));
     await assert.rejects(start(await file('plain', '', 0o644)), startError(/not executable/));
-    await assert.rejects(start(await file('script', '#!/no/such/interpreter\n', 0o755)), startError(/first line/));
+    await assert.rejects(
+      start(await file('script', '#!/no/such/interpreter\n', 0o755), {}, { PATH: '/bin' }),
+      startError(/first line/),
+    );
     await assert.rejects(start(sleep, { user: 'no-such-user' }), startError(/User=no-such-user: no such user/));
     await assert.rejects(start(sleep, { group: 'no-such-group' }), startError(/Group=no-such-group: no such group/));
     await assert.rejects(start(sleep, {}, { LONG: 'x'.repeat(3_000_000) }), startError(/E2BIG/));
@@ -163,10 +166,39 @@ describe('the process runtime', { timeout: 60_000 }, () => {
   it('finds a daemon that left its session, once the main process is gone', { skip: noGroups() }, async () => {
     const main = await start(sh('setsid -f sleep 1000'), {}, { PATH: '/usr/bin:/bin' });
     assert.deepEqual(await main.exited, { kind: 'exited', code: 0 });
-    const [daemon = 0] = pidsOf(await runtimeGroupProcs());
+    const [daemon = 0] = await groupMembers(await groupOfUnit());
     assert.match(readFileSync(`/proc/${daemon}/cmdline`, 'utf8'), /^sleep\0/);
     await main.signal('SIGKILL', 'all');
     await gone(daemon);
+  });
+
+  it('ends what a control command left behind before it starts the unit', { skip: noGroups() }, async () => {
+    const left = Number(await outputOf(sh('setsid sleep 1000 >/dev/null & echo $!'), {}, { PATH: '/usr/bin:/bin' }));
+    assert.ok(readProcess(left));
+    await start(commandOf('sleep', '1000'));
+    assert.equal(readProcess(left), null);
+  });
+
+  it('leaves no control group behind', { skip: noGroups() }, async () => {
+    await start(commandOf('sleep', '1000'));
+    const group = await groupOfUnit();
+    assert.ok(existsSync(group));
+    await runtime.remove(unit);
+    assert.equal(existsSync(dirname(group)), false);
+  });
+
+  it('ends a command that left its session, also without control groups', async () => {
+    const sessions = runtimeIn(directory, { controlGroups: false });
+    const command = sh('exec setsid sh -c "echo left; exec sleep 1000"');
+    const request = { unit, command, service: serviceOf(command), environment: { PATH: '/usr/bin:/bin' } };
+    const abort = new AbortController();
+    const exit = sessions.run(request, abort.signal);
+    for await (const line of sessions.journal(unit, { lines: 9, follow: true, signal: abort.signal })) {
+      assert.equal(line, 'left');
+      abort.abort();
+    }
+    assert.deepEqual(await exit, { kind: 'killed', signal: 'SIGKILL' });
+    sessions.close();
   });
 
   it('outlives a command that signals its whole process group', async () => {
@@ -222,7 +254,14 @@ describe('the process runtime', { timeout: 60_000 }, () => {
     assert.deepEqual(await ended?.exited, { kind: 'killed', signal: 'SIGUSR1' });
     await main?.signal('SIGTERM', 'main');
     assert.deepEqual(await main?.exited, { kind: 'killed', signal: 'SIGTERM' });
+    const record = await readFile(join(directory, 'units', 'running.service', 'main'), 'utf8');
     for (const name of await runtime.list()) await runtime.remove(name);
+    const group = /^group (.*)$/m.exec(record)?.[1];
+    assert.equal(
+      group !== undefined && existsSync(dirname(group)),
+      false,
+      'the control group of the old agent is left',
+    );
   });
 
   it('keeps the journal within its limit while a unit prints', async () => {
@@ -252,10 +291,9 @@ describe('the process runtime', { timeout: 60_000 }, () => {
     assert.deepEqual(await runtime.list(), []);
   });
 
-  /** The members of the unit's control group. */
-  async function runtimeGroupProcs(): Promise<string> {
+  async function groupOfUnit(): Promise<string> {
     const record = await readFile(join(directory, 'units', unit, 'main'), 'utf8');
-    return readFile(join(/^group (.*)$/m.exec(record)?.[1] ?? '', 'cgroup.procs'), 'utf8');
+    return /^group (.*)$/m.exec(record)?.[1] ?? assert.fail('it is in no group');
   }
 });
 
@@ -282,10 +320,6 @@ function startError(pattern: RegExp) {
 
 function noGroups(): string | false {
   return findParentGroup('flotilla-test') === null && 'no control group may be made here';
-}
-
-function pidsOf(procs: string): number[] {
-  return procs.split('\n').filter(Boolean).map(Number);
 }
 
 function shimOf(pid: number): number {

@@ -95,10 +95,10 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
     await makeDirectory(files);
     const record = controlRecord(files);
     const { shimEnded } = await this.#launch(request, files, record, { hash: '-', token: 0 });
-    const { shim } = await recordOf(record);
+    const { group: _, ...tree } = await recordOf(record);
     await endedOrAborted(shimEnded, abort);
-    // Of the session alone: the control group holds the main process too.
-    if (abort.aborted) await signalTree({ shim }, signalNumber('SIGKILL'));
+    // Not the control group: it holds the main process too.
+    if (abort.aborted) await signalTree(tree, signalNumber('SIGKILL'));
     await shimEnded;
     const { exit } = await recordOf(record);
     await rm(record, { force: true });
@@ -153,6 +153,9 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
       const main = record === files.main ? this.#mains.get(unit) : undefined;
       await main?.exited;
       main?.retire();
+      // Where it is depends on how that agent was started.
+      const { group = null } = (await readRecord(record)) ?? {};
+      if (group !== null) await destroyGroup(group, clock);
       await rm(record, { force: true });
     }
     if (files.group !== null) await destroyGroup(files.group, clock);
@@ -189,12 +192,12 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
   async #tend(): Promise<void> {
     this.#tending = true;
     const { clock, report, journalBytes } = this.#options;
-    for (let round = 1; ; round++) {
+    for (let round = 1; !this.#closed.signal.aborted; round++) {
       await delay(clock, checkEveryMs, this.#closed.signal);
       const watched = [...this.#mains].filter(([, main]) => main.watched);
       if (watched.length === 0) break;
       for (const [unit, main] of watched) {
-        await main.check().catch(report);
+        if (main.shimGone) await main.check().catch(report);
         const { journal } = filesOf(this.#siteReady(), unit);
         if (round % checksPerRotation === 0) await rotateJournal(journal, journalBytes).catch(report);
       }

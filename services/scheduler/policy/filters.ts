@@ -1,5 +1,10 @@
 /** Why a machine may not take a unit. Each filter answers null (it may) or a reason, worded to be counted. */
-import { addCpus, type ClusterState, type MachineRecord, type UnitRecord } from '../../../shared/domain/clusterState.ts';
+import {
+  addCpus,
+  type ClusterState,
+  type MachineRecord,
+  type UnitRecord,
+} from '../../../shared/domain/clusterState.ts';
 import { matchesGlob } from '../../../shared/domain/glob.ts';
 
 export type Reject = string;

@@ -2,7 +2,7 @@ import { evolve, type Moment } from '../../../shared/domain/cluster.ts';
 import type { ClusterState, UnitRecord } from '../../../shared/domain/clusterState.ts';
 import type { ClusterEvent } from '../../../shared/domain/events.ts';
 import { rejects, stillFits } from './filters.ts';
-import { type Ranked, Ranking } from './ranking.ts';
+import { type Ranked, Ranking, scoreOf } from './ranking.ts';
 
 /** What is to be done so that the units are where they should be; each task is the event that will record it. */
 export type Task = Extract<ClusterEvent, { type: 'UnitPlaced' | 'UnitEvicted' | 'UnitLeftWaiting' }>;
@@ -20,36 +20,68 @@ export interface ReconcileOptions {
  * are those whose place the state itself knows to be open. `state` is a draft; the tasks are applied to it.
  */
 export function reconcile(state: ClusterState, options: ReconcileOptions): Task[] {
-  const tasks: Task[] = [];
-  const ranking = new Ranking(state);
-  const apply = (task: Task) => {
-    tasks.push(task);
-    evolve(state, task, options.moment);
-  };
-  const open = [...state.pending.keys()];
-  if (options.includeWaiting) open.push(...state.waiting.keys());
-  // Placing a unit can open another one's place (MachineOf=), hence the second list; every unit leaves it once looked at.
-  for (let next = open.shift(); next !== undefined && tasks.length < options.maxTasks; next = open.shift()) {
-    const unit = state.units.get(next);
-    if (!unit || unit.desired === 'inactive') continue;
-    if (unit.placement.global) placeEverywhere(state, unit, apply);
-    else placeOnce(state, unit, ranking, apply);
-    if (open.length === 0) open.push(...state.pending.keys());
+  const work = new Work(state, options.moment);
+  const open = [...state.pending.keys(), ...(options.includeWaiting ? state.waiting.keys() : [])];
+  // Placing a unit can open another one's place (MachineOf=), hence the rounds; who was looked at is not pending any more.
+  for (let round = open; round.length > 0; round = [...state.pending.keys()]) {
+    for (const name of followersLast(state, round)) {
+      if (work.tasks.length >= options.maxTasks) return work.tasks;
+      const unit = state.units.get(name);
+      // What was placed before it in this round may have settled its place too.
+      if (!unit || !(state.pending.has(name) || state.waiting.has(name))) continue;
+      if (unit.placement.global) placeEverywhere(work, unit);
+      else placeOnce(work, unit);
+    }
   }
-  return tasks;
+  return work.tasks;
 }
 
-type Apply = (task: Task) => void;
+/** A follower can only be placed after the unit that it follows. */
+function followersLast(state: ClusterState, names: string[]): string[] {
+  const isFollower = (name: string) => state.units.get(name)?.placement.machineOf !== undefined;
+  return [...names.filter((name) => !isFollower(name)), ...names.filter(isFollower)];
+}
 
-function placeOnce(state: ClusterState, unit: UnitRecord, ranking: Ranking, apply: Apply): void {
+/** The draft, what was done to it so far, and the machines as they rank now. */
+class Work {
+  readonly state: ClusterState;
+  readonly tasks: Task[] = [];
+  readonly #moment: Moment;
+  #ranking: Ranking | null = null;
+
+  constructor(state: ClusterState, moment: Moment) {
+    this.state = state;
+    this.#moment = moment;
+  }
+
+  apply(task: Task): void {
+    this.tasks.push(task);
+    evolve(this.state, task, this.#moment);
+  }
+
+  /** Made when it is first needed: most rounds place nothing. */
+  get ranking(): Ranking {
+    this.#ranking ??= new Ranking(this.state);
+    return this.#ranking;
+  }
+
+  /** Loads have changed in a way that the ranking was not told of. */
+  dropRanking(): void {
+    this.#ranking = null;
+  }
+}
+
+function placeOnce(work: Work, unit: UnitRecord): void {
+  const { state } = work;
   for (const id of Object.keys(unit.machines)) {
     const machine = state.machines.get(id);
     const reason = (machine && stillFits(state, unit, machine)) ?? state.pending.get(unit.name) ?? 'machine unknown';
-    apply({ type: 'UnitEvicted', unit: unit.name, machine: id, reason });
+    work.apply({ type: 'UnitEvicted', unit: unit.name, machine: id, reason });
+    work.dropRanking();
   }
-  const { winner, rejected } = pick(state, unit, ranking);
-  if (!winner) return leaveWaiting(state, unit, rejected, apply);
-  apply({
+  const { winner, rejected } = pick(work, unit);
+  if (!winner) return leaveWaiting(work, unit, rejected);
+  work.apply({
     type: 'UnitPlaced',
     unit: unit.name,
     machine: winner.machine.machine,
@@ -57,11 +89,11 @@ function placeOnce(state: ClusterState, unit: UnitRecord, ranking: Ranking, appl
     score: winner.score,
     rejected,
   });
-  ranking.put(winner.machine);
+  work.ranking.put(winner.machine);
 }
 
 /** Takes machines best first until one may take the unit; the others go back. The winner stays out of the ranking. */
-function pick(state: ClusterState, unit: UnitRecord, ranking: Ranking) {
+function pick({ state, ranking }: Work, unit: UnitRecord) {
   const rejected: Record<string, number> = {};
   const passedOver: Ranked[] = [];
   let winner: Ranked | undefined;
@@ -71,36 +103,47 @@ function pick(state: ClusterState, unit: UnitRecord, ranking: Ranking) {
       winner = best;
       break;
     }
-    rejected[reason] = (rejected[reason] ?? 0) + 1;
+    count(rejected, reason);
     passedOver.push(best);
   }
   for (const { machine } of passedOver) ranking.put(machine);
   return { winner, rejected };
 }
 
-/** Recorded when it is news: the first time, and when the reasons are other ones. */
-function leaveWaiting(state: ClusterState, unit: UnitRecord, rejected: Record<string, number>, apply: Apply): void {
-  const before = state.waiting.get(unit.name);
-  if (before && sameCounts(before.rejected, rejected)) return;
-  apply({ type: 'UnitLeftWaiting', unit: unit.name, rejected });
+/** An event tells so many reasons apart: on a large cluster every machine may have another unit that conflicts. */
+const maxReasons = 20;
+
+function count(rejected: Record<string, number>, reason: string): void {
+  const isTold = reason in rejected || Object.keys(rejected).length < maxReasons;
+  const told = isTold ? reason : 'other reasons';
+  rejected[told] = (rejected[told] ?? 0) + 1;
 }
 
-function placeEverywhere(state: ClusterState, unit: UnitRecord, apply: Apply): void {
+/** Recorded when it is news: the first time, and when the reasons are other ones. */
+function leaveWaiting(work: Work, unit: UnitRecord, rejected: Record<string, number>): void {
+  const before = work.state.waiting.get(unit.name);
+  if (before && sameCounts(before.rejected, rejected)) return;
+  work.apply({ type: 'UnitLeftWaiting', unit: unit.name, rejected });
+}
+
+function placeEverywhere(work: Work, unit: UnitRecord): void {
+  const { state } = work;
   const rejected: Record<string, number> = {};
   for (const machine of state.machines.values()) {
     if (machine.state !== 'ready') continue;
-    const placed = machine.machine in unit.machines;
-    const reason = (placed ? stillFits : rejects)(state, unit, machine);
-    if (reason !== null) rejected[reason] = (rejected[reason] ?? 0) + 1;
-    if (placed && reason !== null) {
-      apply({ type: 'UnitEvicted', unit: unit.name, machine: machine.machine, reason });
-    } else if (!placed && reason === null) {
-      const score = { load: 0, units: state.loads.get(machine.machine)?.units ?? 0 };
+    const isPlaced = Object.hasOwn(unit.machines, machine.machine);
+    const reason = (isPlaced ? stillFits : rejects)(state, unit, machine);
+    if (reason !== null) count(rejected, reason);
+    if (isPlaced && reason !== null) {
+      work.apply({ type: 'UnitEvicted', unit: unit.name, machine: machine.machine, reason });
+    } else if (!isPlaced && reason === null) {
+      const score = scoreOf(machine, state.loads.get(machine.machine));
       const why = 'a global unit runs on every machine that may take it';
-      apply({ type: 'UnitPlaced', unit: unit.name, machine: machine.machine, reason: why, score, rejected: {} });
+      work.apply({ type: 'UnitPlaced', unit: unit.name, machine: machine.machine, reason: why, score, rejected: {} });
     }
   }
-  leaveWaiting(state, unit, rejected, apply);
+  work.dropRanking();
+  leaveWaiting(work, unit, rejected);
 }
 
 function sameCounts(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {

@@ -23,23 +23,24 @@ export function findParentGroup(name: string): string | null {
  * @param mounts `/proc/<pid>/mountinfo`, proc_pid_mountinfo(5)
  */
 export function ownGroups(groups: string, mounts: string): string[] {
-  return [['0::', / - cgroup2 /] as const, ['name=systemd:', / - cgroup .*\bname=systemd\b/] as const].flatMap(
-    ([marker, type]) => {
-      const group = groups.split('\n').find((line) => line.startsWith(marker) || line.includes(`:${marker}`));
-      const [, , , root, target] =
-        mounts
-          .split('\n')
-          .find((line) => type.test(line))
-          ?.split(' ') ?? [];
-      if (group === undefined || root === undefined || target === undefined) return [];
-      const below = relative(root, group.slice(group.indexOf(marker) + marker.length));
-      return below.startsWith('..') ? [] : [join(target, below)];
-    },
-  );
+  return hierarchies.flatMap(({ marker, type }) => {
+    const group = groups.split('\n').find((line) => line.startsWith(marker) || line.includes(`:${marker}`));
+    const mount = mounts.split('\n').find((line) => type.test(line));
+    const [, , , root, target] = mount?.split(' ') ?? [];
+    if (group === undefined || root === undefined || target === undefined) return [];
+    const below = relative(root, group.slice(group.indexOf(marker) + marker.length));
+    return below.startsWith('..') ? [] : [join(target, below)];
+  });
 }
 
+/** How a line of `/proc/<pid>/cgroup` begins, and what kind of mount shows that hierarchy. */
+const hierarchies = [
+  { marker: '0::', type: / - cgroup2 / },
+  { marker: 'name=systemd:', type: / - cgroup .*\bname=systemd\b/ },
+];
+
 function canBeMade(group: string): boolean {
-  const trial = join(group, 'trial');
+  const trial = `${group}.trial`;
   try {
     mkdirSync(trial, { recursive: true });
     rmdirSync(trial);

@@ -23,11 +23,16 @@ export interface Execution {
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const defaultUmask = 0o022;
 
-/** @throws {StartError} something that it needs is not there. */
+/**
+ * Behind another program (User=, `@`, odd variables), a command that turns out not to be executable after all ends with
+ * 126 or 127 rather than with an error: the other program was executed.
+ * @throws {StartError} something that it needs is not there.
+ */
 export async function prepareExecution({ command, service, environment }: RunRequest): Promise<Execution> {
   const account = await accountOf(command, service);
   const program = await findProgram(command.path, environment.PATH ?? defaultPath);
-  const inShell = Object.keys(environment).every(passesThroughShell);
+  // A shell that is given no PATH may make one up.
+  const inShell = environment.PATH !== undefined && Object.keys(environment).every(passesThroughShell);
   return {
     argv: [
       ...(inShell

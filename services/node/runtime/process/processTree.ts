@@ -1,4 +1,4 @@
-/** Everything that a shim started: the members of its control group or, where it has none, of its session. */
+/** What a shim started: its command, and the members of its control group or, where it has none, of its session. */
 import { constants } from 'node:os';
 import { type Clock, delay } from '../../../../shared/clock/clock.ts';
 import { groupMembers, removeGroup } from './controlGroup.ts';
@@ -8,6 +8,7 @@ import { readRecord } from './shim.ts';
 export interface ProcessTree {
   /** Not itself a member: it must live to tell how the command ended. */
   shim: ProcessIdentity;
+  mainPid?: number;
   group?: string;
 }
 
@@ -29,9 +30,11 @@ export async function signalTree(tree: ProcessTree, signal: number): Promise<voi
   }
 }
 
-async function membersOf({ shim, group }: ProcessTree): Promise<number[]> {
-  if (group === undefined) return sessionMembers(shim);
-  return (await groupMembers(group)).filter((pid) => pid !== shim.pid && readProcess(pid) !== null);
+async function membersOf({ shim, mainPid, group }: ProcessTree): Promise<number[]> {
+  const members = group === undefined ? sessionMembers(shim) : await groupMembers(group);
+  // A command may leave its session (setsid); while the shim waits for it, nobody else has its pid.
+  if (mainPid !== undefined && isAlive(shim)) members.push(mainPid);
+  return [...new Set(members)].filter((pid) => pid !== shim.pid && readProcess(pid) !== null);
 }
 
 /** Nothing happens when there is no such process any more. */

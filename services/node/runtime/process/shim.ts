@@ -17,6 +17,8 @@ import { type ProcessIdentity, parseStat } from './processTable.ts';
  * - Signals are caught rather than ignored, because a command inherits what is ignored but not what is caught. So a
  *   command that signals its whole process group does not take the shim, and with it the result, along.
  * - The command runs in the foreground: a shell makes background commands ignore SIGINT and SIGQUIT.
+ * - It is for any POSIX shell. Where that is bash, a command finds `SHLVL` and `_` in its environment too, and what is no
+ *   program in spite of its mode bits is told by its status (126, 127) instead of a refusal.
  * - It is one `{ … }`, which the shell reads to the end before it runs it: a newer Flotilla may replace the file.
  */
 export const shimScript = `{

@@ -38,13 +38,18 @@ export class SupervisedMain implements MainProcess {
     return !this.#ended && !this.#retired;
   }
 
+  /** The cheap look: without the shim, it has ended, or is lost. */
+  get shimGone(): boolean {
+    return !isAlive(this.record.shim);
+  }
+
   /** Looks whether it has ended. */
   async check(): Promise<void> {
     // First the shim, then its record: so an end that is written in between is not taken for a loss.
-    const alive = isAlive(this.record.shim);
+    const gone = this.shimGone;
     const exit = (await readRecord(this.#path))?.exit;
     if (exit) this.#end(exit);
-    else if (!alive) this.#end({ kind: 'lost', reason: 'the shim that watched it was killed' });
+    else if (gone) this.#end({ kind: 'lost', reason: 'the shim that watched it was killed' });
   }
 
   /** Calls {@link check} when the record grows. What goes wrong is told to `report`; the next look may do better. */

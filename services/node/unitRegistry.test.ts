@@ -1,0 +1,309 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { AssignedUnit, Assignment } from '../../shared/protocol/node.ts';
+import { createFakeRuntime } from './runtime/fake.ts';
+import { assigned, ends, exited, type Simulation, type SimulationOptions, simulate } from './testing/unitSimulation.ts';
+import { UnitRegistry } from './unitRegistry.ts';
+
+const simple = '[Service]\nExecStart=/main\n';
+const other = '[Service]\nExecStart=/main --other\n';
+const slow = '[Service]\nExecStart=/main\nExecStop=/stop\n';
+const longMs = 3_600_000;
+const bootId = 'b'.repeat(32);
+
+interface Node extends Simulation {
+  registry: UnitRegistry;
+  /** Reports (`unit sub`), and what was forgotten (`-unit`), since the last call. */
+  told(): string[];
+  changes(): number;
+  errors: unknown[];
+  apply(version: number, ...units: AssignedUnit[]): Promise<void>;
+  running(): string[];
+}
+
+/** A node's registry; with `earlier`, that of the next agent on the same machine. */
+function node(options: SimulationOptions & { bootId?: string } = {}): Node {
+  const simulation = simulate(options);
+  const { clock, host } = simulation;
+  const runtime = createFakeRuntime(host);
+  const errors: unknown[] = [];
+  const news: string[] = [];
+  let changes = 0;
+  const registry = new UnitRegistry({
+    runtimes: { process: runtime, docker: null },
+    clock,
+    facts: { hostname: 'h', machineId: 'm'.repeat(32), bootId: options.bootId ?? bootId, kernelRelease: '6' },
+    onReport: ({ unit, sub }) => news.push(`${unit} ${sub}`),
+    onForget: (unit) => news.push(`-${unit}`),
+    onChange: () => {
+      changes += 1;
+    },
+    onError: (error) => errors.push(error),
+  });
+  return {
+    ...simulation,
+    registry,
+    errors,
+    told: () => news.splice(0),
+    changes: () => changes,
+    apply: (version, ...units) => {
+      registry.apply(assignment(version, ...units));
+      return clock.advance(0);
+    },
+    running: () => host.running().map(({ unit }) => unit),
+  };
+}
+
+const assignment = (version: number, ...units: AssignedUnit[]): Assignment => ({ machine: 'm1', version, units });
+const named = (name: string, text = simple, changes: Partial<AssignedUnit> = {}) =>
+  assigned(text, { name, ...changes });
+const a = named('a.service');
+const b = named('b.service');
+
+describe('the units of a machine', { timeout: 30_000 }, () => {
+  it('are those of the newest assignment', async () => {
+    const { apply, running, registry, told, host } = node();
+    await apply(5, a, b);
+    assert.deepEqual([running(), registry.version], [['a.service', 'b.service'], 5]);
+    assert.equal(registry.has('a.service'), true);
+    told();
+    await apply(6, b, named('c.service'));
+    assert.deepEqual([running(), registry.version], [['b.service', 'c.service'], 6]);
+    assert.ok(told().includes('-a.service'));
+    assert.equal(registry.has('a.service'), false);
+    assert.equal(host.units.has('a.service'), false, 'traces stay');
+  });
+
+  it('do not follow an older assignment, nor the same one twice', async () => {
+    const { apply, running, registry, told, ran } = node();
+    await apply(5, a);
+    told();
+    await apply(4, b);
+    await apply(5, a);
+    assert.deepEqual([running(), registry.version, told(), ran.length], [['a.service'], 5, [], 1]);
+  });
+
+  it('follow their goals', async () => {
+    const { apply, running, told } = node();
+    await apply(5, a);
+    told();
+    await apply(6, { ...a, desired: 'loaded', goal: 6 });
+    assert.deepEqual([running(), told().at(-1)], [[], 'a.service dead']);
+  });
+
+  it('are stopped before a new version of them starts, and are not forgotten in between', async () => {
+    const { apply, clock, told, ran } = node({ commands: { '/stop': ends(exited(0), 5_000) } });
+    await apply(5, named('a.service', slow));
+    told();
+    await apply(6, named('a.service', other, { goal: 6, token: 6 }));
+    assert.deepEqual(ran, ['/main', '/stop']);
+    await clock.advance(5_000);
+    assert.deepEqual(ran, ['/main', '/stop', '/main --other']);
+    assert.deepEqual(told().slice(-2), ['a.service start', 'a.service running']);
+  });
+
+  it('come back when they are assigned again while they stop', async () => {
+    const { apply, clock, running, told } = node({ commands: { '/stop': ends(exited(0), 5_000) } });
+    await apply(5, named('a.service', slow));
+    await apply(6);
+    await apply(7, named('a.service', slow, { goal: 7, token: 7 }));
+    await clock.advance(5_000);
+    assert.deepEqual([running(), told().at(-1)], [['a.service'], 'a.service running']);
+  });
+
+  it('that cannot be read are reported as such, until they are replaced or taken away', async () => {
+    const { apply, told, registry, running, ran } = node();
+    const broken = named('a.service', '[Service]\nType=forking\nExecStart=/main\n');
+    await apply(5, broken, b);
+    assert.ok(told().includes('a.service failed'));
+    assert.equal(registry.has('a.service'), true);
+    await apply(6, { ...broken, goal: 6 }, b);
+    assert.deepEqual(told(), ['a.service failed']);
+    await apply(7, named('a.service', simple, { goal: 7 }), b, named('c.service'));
+    assert.deepEqual(running().sort(), ['a.service', 'b.service', 'c.service']);
+    assert.equal(ran.length, 3, 'a unit was started twice');
+    await apply(8, named('a.service', broken.text, { goal: 8 }));
+    await apply(9);
+    assert.equal(told().at(-1), '-a.service');
+    assert.equal(registry.has('a.service'), false);
+  });
+
+  it('that need an engine which this machine lacks fail, and the others do not', async () => {
+    const { apply, running, told } = node();
+    await apply(5, named('a.service', '[Service]\nExecStart=/usr/bin/docker run redis\n'), b);
+    assert.deepEqual(running(), ['b.service']);
+    assert.ok(told().includes('a.service failed'));
+  });
+
+  it('are remembered whenever something changes', async () => {
+    const { apply, changes, registry, host, clock } = node();
+    await apply(5, a, b);
+    const before = changes();
+    host.end('a.service', exited(3));
+    await clock.advance(0);
+    assert.ok(changes() > before);
+    const { assignment: remembered, rest } = registry.memory();
+    assert.equal(remembered?.version, 5);
+    assert.deepEqual(
+      rest.map(({ unit, sub }) => [unit, sub]),
+      [['a.service', 'failed']],
+    );
+  });
+
+  it('are in the end what the last assignment says, whatever came before', async () => {
+    const unit = fc.record({
+      name: fc.constantFrom('a.service', 'b.service', 'c.service'),
+      text: fc.constantFrom(simple, other, slow),
+      desired: fc.constantFrom('launched' as const, 'loaded' as const),
+    });
+    const step = fc.record({
+      units: fc.uniqueArray(unit, { selector: ({ name }) => name, maxLength: 3 }),
+      waitMs: fc.constantFrom(0, 1, 3_000, 10_000),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
+        const { apply, clock, host, registry } = node({ commands: { '/stop': ends(exited(0), 5_000) } });
+        for (const [i, { units, waitMs }] of steps.entries()) {
+          const seq = i + 1;
+          await apply(
+            seq,
+            ...units.map(({ name, text, desired }) => named(name, text, { desired, goal: seq, token: seq })),
+          );
+          await clock.advance(waitMs);
+        }
+        await clock.advance(longMs);
+        const last = steps.at(-1)?.units ?? [];
+        const launched = last.filter(({ desired }) => desired === 'launched');
+        assert.deepEqual(
+          host
+            .running()
+            .map(({ unit: name, hash }) => `${name} ${hash}`)
+            .sort(),
+          launched.map(({ name, text }) => `${name} ${assigned(text).hash}`).sort(),
+        );
+        assert.equal(registry.size, last.length);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('the next agent', { timeout: 30_000 }, () => {
+  it('takes up what runs, starts nothing anew, and leaves at rest what was', async () => {
+    const earlier = node();
+    await earlier.apply(5, a, b);
+    earlier.host.end('b.service', exited(1));
+    await earlier.clock.advance(0);
+    const memory = earlier.registry.memory();
+    earlier.registry.abandon();
+    const { registry, told, clock, ran } = node({ earlier });
+    registry.recover(memory);
+    await clock.advance(longMs);
+    assert.deepEqual([told().sort(), ran.length], [['a.service running', 'b.service failed'], 2]);
+    assert.equal(registry.version, 5);
+  });
+
+  it('starts what was assigned and not yet started', async () => {
+    const { registry, running, clock } = node();
+    registry.recover({ bootId, assignment: assignment(5, a), rest: [] });
+    await clock.advance(0);
+    assert.deepEqual(running(), ['a.service']);
+  });
+
+  it('removes what it is not assigned, once the cluster has said so: its memory may be too old', async () => {
+    for (const remembers of [true, false]) {
+      const earlier = node();
+      await earlier.apply(5, a, b);
+      earlier.registry.abandon();
+      const { registry, clock, running, apply } = node({ earlier });
+      registry.recover({ bootId, assignment: remembers ? assignment(4, a) : null, rest: [] });
+      await clock.advance(longMs);
+      assert.deepEqual(running(), ['a.service', 'b.service']);
+      await apply(7, a);
+      assert.deepEqual(running(), ['a.service']);
+    }
+  });
+
+  it('finds what was started after its memory was written', async () => {
+    const earlier = node();
+    await earlier.apply(4, a);
+    const memory = earlier.registry.memory();
+    await earlier.apply(5, a, b);
+    earlier.registry.abandon();
+    const { registry, apply, ran, told } = node({ earlier });
+    registry.recover(memory);
+    await apply(5, a, b);
+    assert.deepEqual([ran.length, told().sort()], [2, ['a.service running', 'b.service running']]);
+  });
+
+  it('without a memory finds its units by their traces', async () => {
+    const earlier = node();
+    await earlier.apply(5, a);
+    earlier.registry.abandon();
+    const { apply, told, ran } = node({ earlier });
+    await apply(5, a);
+    assert.deepEqual([told(), ran], [['a.service running'], ['/main']]);
+  });
+
+  it('after a restart of the machine starts nothing before the cluster has said what is still its own', async () => {
+    const earlier = node();
+    await earlier.apply(5, a, b);
+    const memory = earlier.registry.memory();
+    earlier.registry.abandon();
+    earlier.host.reboot();
+    const { registry, clock, running, apply } = node({ earlier, bootId: 'c'.repeat(32) });
+    registry.recover(memory);
+    await clock.advance(longMs);
+    assert.deepEqual([running(), registry.version], [[], 0]);
+    await apply(9, { ...b, token: 9, goal: 9 });
+    await clock.advance(longMs);
+    assert.deepEqual(running(), ['b.service']);
+  });
+
+  it('tells of traces that cannot be listed, and goes on', async () => {
+    const { registry, apply, errors, host, running } = node();
+    const units = host.units;
+    host.units.keys = () => {
+      throw new Error('the engine does not answer');
+    };
+    await apply(1, a);
+    assert.deepEqual([errors.length, running(), registry.version], [1, ['a.service'], 1]);
+    host.units.keys = Object.getPrototypeOf(units).keys;
+  });
+});
+
+describe('draining', { timeout: 30_000 }, () => {
+  it('stops and forgets everything, and ends when nothing is left', async () => {
+    const { registry, apply, clock, told, host } = node({ commands: { '/stop': ends(exited(0), 5_000) } });
+    await apply(5, named('a.service', slow), b);
+    let drained = false;
+    void registry.drain('the node stops').then(() => {
+      drained = true;
+    });
+    await clock.advance(4_999);
+    assert.equal(drained, false);
+    await clock.advance(1);
+    assert.equal(drained, true);
+    assert.deepEqual(host.units.size, 0);
+    assert.deepEqual(
+      told()
+        .filter((each) => each.startsWith('-'))
+        .sort(),
+      ['-a.service', '-b.service'],
+    );
+  });
+
+  it('of nothing ends at once', async () => {
+    await node().registry.drain('the node stops');
+  });
+
+  it('takes up nothing any more, and remembers nothing: the next start asks the cluster', async () => {
+    const { registry, apply, running } = node();
+    await apply(5, a);
+    const drained = registry.drain('the node stops');
+    await apply(6, a, b);
+    await drained;
+    assert.deepEqual([running(), registry.memory()], [[], { bootId, assignment: null, rest: [] }]);
+  });
+});

@@ -1,0 +1,106 @@
+import type { Bus } from '../../shared/bus/bus.ts';
+import type { Clock } from '../../shared/clock/clock.ts';
+import { Liveness, overdue } from './policy/liveness.ts';
+import type { Silence } from './round.ts';
+
+export interface MachineWatchOptions {
+  bus: Bus;
+  clock: Clock;
+  /** The machines that should be heard of. */
+  machines: () => string[];
+  timeoutMs: number;
+  /** Called again and again while there are {@link MachineWatch.silences}. */
+  onSilence: () => void;
+}
+
+const checkMs = 100;
+/** This scheduler hears itself over the bus within this long, or it can hear nobody. */
+const echoTimeoutMs = 300;
+
+/**
+ * Finds the machines that have been silent for too long. A silence counts only when the bus works: before it is
+ * believed, a message of this scheduler to itself has to come back, and the machine has still not been heard by then.
+ * Otherwise the silence was ours, and everybody gets a fresh full timeout.
+ */
+export class MachineWatch {
+  readonly #options: MachineWatchOptions;
+  readonly #liveness = new Liveness();
+  readonly #inbox: string;
+  readonly #ends: (() => void)[];
+  #timer: unknown;
+  #checkedAt: number;
+  #echo: { sentAt: number; isBack: boolean } | null = null;
+  #believed = new Set<string>();
+
+  constructor(options: MachineWatchOptions) {
+    const { bus, clock } = options;
+    this.#options = options;
+    this.#checkedAt = clock.monotonicNow();
+    for (const machine of options.machines()) this.heard(machine);
+    this.#inbox = bus.createInbox();
+    const echoes = bus.subscribe(this.#inbox, () => {
+      if (this.#echo) this.#echo.isBack = true;
+    });
+    const off = bus.onConnectionChange(() => this.#pardon());
+    this.#ends = [() => echoes.unsubscribe(), off, () => clock.clearTimeout(this.#timer)];
+    this.#timer = clock.setTimeout(() => this.#check(), checkMs);
+  }
+
+  /** A heartbeat, or something else that begins a fresh full timeout. */
+  heard(machine: string): void {
+    this.#liveness.heard(machine, this.#options.clock.monotonicNow());
+  }
+
+  forget(machine: string): void {
+    this.#liveness.forget(machine);
+  }
+
+  /** The machines that are to be declared lost, as of now. */
+  silences(): Silence[] {
+    return this.#overdue().filter(({ machine }) => this.#believed.has(machine));
+  }
+
+  end(): void {
+    for (const end of this.#ends) end();
+  }
+
+  #overdue(): Silence[] {
+    const { clock, machines, timeoutMs } = this.#options;
+    return overdue(this.#liveness, machines(), clock.monotonicNow(), timeoutMs);
+  }
+
+  #check(): void {
+    const { clock, timeoutMs } = this.#options;
+    const now = clock.monotonicNow();
+    // A pause of this process (a stopped machine, a swapped-out one) was not the machines' silence.
+    if (now - this.#checkedAt > timeoutMs / 2) this.#pardon();
+    this.#checkedAt = now;
+    this.#judge(this.#overdue(), now);
+    this.#timer = clock.setTimeout(() => this.#check(), checkMs);
+  }
+
+  #judge(silent: Silence[], now: number): void {
+    if (silent.length === 0) {
+      this.#echo = null;
+    } else if (this.#echo === null) {
+      this.#sendEcho(now);
+    } else if (this.#echo.isBack) {
+      this.#believed = new Set(silent.map(({ machine }) => machine));
+      this.#sendEcho(now);
+      this.#options.onSilence();
+    } else if (now - this.#echo.sentAt >= echoTimeoutMs) {
+      this.#pardon();
+    }
+  }
+
+  #sendEcho(now: number): void {
+    this.#echo = { sentAt: now, isBack: false };
+    this.#options.bus.publish(this.#inbox, new Uint8Array());
+  }
+
+  #pardon(): void {
+    this.#echo = null;
+    this.#believed.clear();
+    this.#liveness.pardonAll(this.#options.clock.monotonicNow());
+  }
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { reconcile, type Task } from '../../services/scheduler/policy/reconcile.ts';
+import { decide, evolve, evolveCommit, type FoldedCommit } from '../../shared/domain/cluster.ts';
+import { type ClusterState, draft, initialState } from '../../shared/domain/clusterState.ts';
+import type { Event } from '../../shared/domain/events.ts';
+import { isRejection } from '../../shared/domain/rejection.ts';
+import { serializeState } from '../../shared/domain/serializeState.ts';
+import type { Action } from './arbitraries.ts';
+
+/** A leader without a log: decides, places, and folds what came of it, one commit an action. */
+export class PlayedCluster {
+  readonly state: ClusterState;
+  readonly commits: FoldedCommit[] = [];
+
+  constructor(state = initialState()) {
+    this.state = state;
+  }
+
+  act(action: Action): void {
+    const events = this.#eventsOf(action);
+    if (events.length === 0) return;
+    this.#commit(events, action.kind === 'command');
+    // What was evicted may have made room.
+    for (let rounds = 0; this.#commit([], false); rounds++) assert.ok(rounds < 10, 'placing comes to an end');
+  }
+
+  #eventsOf(action: Action): Event[] {
+    if (action.kind === 'node') return [action.event];
+    if (action.kind === 'lose') {
+      const { machine } = action;
+      const isReady = this.state.machines.get(machine)?.state === 'ready';
+      return isReady ? [{ type: 'MachineLost', machine, reason: 'no heartbeat' }] : [];
+    }
+    const decided = decide(this.state, action.command);
+    return isRejection(decided) ? [] : decided;
+  }
+
+  /** One commit of these events and the placements that they lead to; false where there is neither. */
+  #commit(events: Event[], isCommand: boolean): boolean {
+    const seq = this.commits.length + 1;
+    const at = 1_000 * seq;
+    const tried = draft(this.state);
+    for (const event of events) if (!isNodeEvent(event)) evolve(tried, event, { seq, at });
+    const tasks = reconcileAll(tried, seq);
+    if (events.length + tasks.length === 0) return false;
+    const commit = { at, events: [...events, ...tasks], ...(isCommand ? { commands: [{ id: `c${seq}` }] } : {}) };
+    if (isCommand) evolveCommit(tried, { at, events: [], commands: [{ id: `c${seq}` }] }, seq);
+    const foreseen = serializeState(tried);
+    evolveCommit(this.state, commit, seq);
+    this.commits.push(commit);
+    if (!events.some(isNodeEvent))
+      assert.equal(serializeState(this.state), foreseen, 'a draft foresees what is folded');
+    return true;
+  }
+}
+
+export function reconcileAll(state: ClusterState, seq: number): Task[] {
+  return reconcile(state, { includeWaiting: true, maxTasks: 1_000, moment: { seq, at: 1_000 * seq } });
+}
+
+function isNodeEvent(event: Event): boolean {
+  return event.type === 'NodeSynced' || event.type === 'UnitStateReported' || event.type === 'UnitStateForgotten';
+}
+
+/** Everything in a state that is derived from its units, without what is empty, in one order. */
+export function indexesOf(state: ClusterState, names: readonly string[]): unknown {
+  return names.map((name) => ({
+    name,
+    assigned: [...state.assigned.get(name)].sort(),
+    conflicting: [...state.conflicting.get(name)].sort(),
+    followers: [...state.followers.get(name)].sort(),
+    load: state.loads.get(name) ?? { memoryBytes: 0, cpus: 0, units: 0 },
+  }));
+}

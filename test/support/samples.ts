@@ -1,0 +1,61 @@
+/** Small valid pieces of a cluster's history, to be varied by tests. */
+import type { ClusterEvent, MachineFacts, UnitReport } from '../../shared/domain/events.ts';
+import type { UnitSubmission } from '../../shared/domain/unit.ts';
+import type { Placement, Resources } from '../../shared/domain/unitSpec.ts';
+
+export const anywhere: Placement = { global: false, metadata: [], conflicts: [], runtimes: [] };
+
+/** A submission whose hash tells its body: another `body`, another unit file. */
+export function submission(
+  name: string,
+  placement: Partial<Placement> = {},
+  { resources = {}, body = 'a' }: { resources?: Resources; body?: string } = {},
+): UnitSubmission {
+  const text = `[Service]\nExecStart=/bin/${body}\n`;
+  const hash = Array.from(body, (char) => char.charCodeAt(0).toString(16))
+    .join('')
+    .padEnd(40, '0');
+  return { name, text, hash, placement: { ...anywhere, ...placement }, resources };
+}
+
+export function submitted({ name: unit, ...rest }: UnitSubmission): ClusterEvent {
+  return { type: 'UnitSubmitted', unit, ...rest };
+}
+
+export function machineFacts(machine: string, changes: Partial<MachineFacts> = {}): MachineFacts {
+  return {
+    machine,
+    session: `${machine}-1`,
+    nodeKey: `${machine}-key`,
+    bootId: `${machine}-boot`,
+    ip: '127.0.0.1',
+    hostname: machine,
+    version: '0.1.0',
+    metadata: {},
+    capacity: {},
+    runtimes: ['process'],
+    ...changes,
+  };
+}
+
+export function joined(machine: string, changes: Partial<MachineFacts> = {}): ClusterEvent {
+  return { type: 'MachineJoined', ...machineFacts(machine, changes) };
+}
+
+export function placed(unit: string, machine: string, reason = 'it was started'): ClusterEvent {
+  return { type: 'UnitPlaced', unit, machine, reason, score: { load: 0, units: 0 }, rejected: {} };
+}
+
+export function report(unit: string, changes: Partial<UnitReport> = {}): UnitReport {
+  return {
+    unit,
+    hash: submission(unit).hash,
+    load: 'loaded',
+    active: 'active',
+    sub: 'running',
+    result: 'success',
+    goal: 1,
+    reason: 'started',
+    ...changes,
+  };
+}
