@@ -74,6 +74,8 @@ function createNodeMachine(deps: NodeDeps) {
       replaced: ({ event }) => event.type === 'HEARD' && !event.reply.ok && event.reply.code === 'replaced',
       behind: ({ event }) => event.type === 'HEARD' && event.reply.ok && event.reply.assignment > registry.version,
       outOfSync: ({ event }) => event.type === 'HEARD' && event.reply.ok && event.reply.resync,
+      upToDate: ({ event }) =>
+        event.type === 'HEARD' && event.reply.ok && event.reply.assignment === registry.version && registry.version > 0,
       isMember: ({ event }) => event.type === 'HEARD' && event.reply.ok,
       goneSilent: ({ event }) => event.type === 'MISSED' && event.missed >= disconnectedAfterMissed,
       stopping: ({ context }) => context.stopping,
@@ -131,7 +133,8 @@ function createNodeMachine(deps: NodeDeps) {
             },
             { guard: 'behind', target: '.behind' },
             { guard: 'outOfSync', target: '.ready', actions: 'resync' },
-            { guard: 'isMember', target: '.ready', actions: 'confirm' },
+            { guard: 'upToDate', target: '.ready', actions: 'confirm' },
+            { guard: 'isMember', target: '.ready' },
           ],
           MISSED: { guard: 'goneSilent', target: '.disconnected' },
         },

@@ -225,6 +225,17 @@ describe('the next agent', { timeout: 30_000 }, () => {
     }
   });
 
+  it('removes it too when the cluster confirms the assignment that it remembers', async () => {
+    const earlier = node();
+    await earlier.apply(5, a, b);
+    earlier.registry.abandon();
+    const { registry, clock, running } = node({ earlier });
+    registry.recover({ bootId, assignment: assignment(6, a), rest: [] });
+    registry.confirm();
+    await clock.advance(0);
+    assert.deepEqual(running(), ['a.service']);
+  });
+
   it('finds what was started after its memory was written', async () => {
     const earlier = node();
     await earlier.apply(4, a);

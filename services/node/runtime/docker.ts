@@ -108,8 +108,7 @@ export function createEngine(options: Docker.DockerOptions = {}): Engine {
         }),
       ),
     startContainer: (container) => call(limits.changeMs, (limit) => docker.getContainer(container).start(limit)),
-    waitContainer: (container, abortSignal) =>
-      endless(docker.getContainer(container).wait({ abortSignal })).then(({ StatusCode }) => StatusCode),
+    waitContainer: (container, abortSignal) => endless(exitCode(docker, container, abortSignal)),
     killContainer: (container, signal) =>
       call(limits.changeMs, (limit) => docker.getContainer(container).kill({ signal, ...limit })),
     stopContainer: (container, { timeoutSec, signal }) =>
@@ -236,6 +235,24 @@ function stopQuery(timeoutSec: number | undefined, signal: string | undefined, l
     ...(signal === undefined ? {} : { signal }),
     ...limit,
   };
+}
+
+/**
+ * The exit code, once there is one. Read as a stream: the client's own `wait` answers neither way when the engine dies
+ * after the head of its answer, which it sends at once.
+ */
+async function exitCode(docker: Docker, container: string, abortSignal: AbortSignal): Promise<number> {
+  const path = `/containers/${encodeURIComponent(container)}/wait?`;
+  const statusCodes = { 200: true, 400: 'bad parameter', 404: 'no such container', 500: 'server error' };
+  const answer = await new Promise<Readable>((resolve, reject) => {
+    const request = { path, method: 'POST', isStream: true, statusCodes, abortSignal };
+    docker.modem.dial(request, (error: unknown, stream?: unknown) =>
+      error ? reject(error) : resolve(stream as Readable),
+    );
+  });
+  let text = '';
+  for await (const chunk of answer) text += chunk;
+  return JSON.parse(text).StatusCode;
 }
 
 async function readLogs(container: Docker.Container, options: LogOptions): Promise<AsyncIterable<Uint8Array>> {

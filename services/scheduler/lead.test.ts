@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { digestReports } from '../../shared/domain/digest.ts';
+import type { CommandBody } from '../../shared/protocol/commands.ts';
+import { causeOf, encodeCommit } from '../../shared/protocol/commit.ts';
+import { subjects } from '../../shared/protocol/subjects.ts';
+import { electionMs, MemorySchedulers } from '../../test/support/memorySchedulers.ts';
+import { report } from '../../test/support/samples.ts';
+
+const text = '[Service]\nExecStart=/bin/sleep 100\n';
+const start = (...names: string[]): CommandBody => ({
+  type: 'StartUnits',
+  units: names.map((name) => ({ name, text })),
+});
+
+describe('liveness', () => {
+  test('a silent machine is lost after the timeout, and its units are placed elsewhere in the same commit', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    await cluster.start('s1');
+    await cluster.join('m1');
+    await cluster.command(start('a.service'));
+    await cluster.join('m2');
+    await cluster.pass(1_500, 'm1', 'm2');
+    const before = (await cluster.commits()).length;
+    await cluster.pass(1_500, 'm2');
+    assert.equal((await cluster.commits()).length, before, 'it still has time');
+    await cluster.pass(1_000, 'm2');
+    const commit = (await cluster.commits())[before];
+    assert.deepEqual(
+      commit?.events.map(({ type }) => type),
+      ['MachineLost', 'UnitPlaced'],
+    );
+    assert.ok(commit?.events.every((event) => causeOf(commit, event) === 'heartbeat-lost m1'));
+    assert.deepEqual(
+      cluster.assignments.at(-1)?.units.map(({ name }) => name),
+      ['a.service'],
+    );
+    assert.equal(cluster.assignments.at(-1)?.machine, 'm2');
+  });
+
+  test('a machine that joins again has a full timeout, however long it was away', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    await cluster.start('s1');
+    await cluster.join('m1');
+    await cluster.pass(5_000);
+    assert.deepEqual(await cluster.beat('m1'), { ok: false, code: 'join' });
+    await cluster.join('m1');
+    await cluster.pass(1_900);
+    assert.equal((await cluster.beat('m1')).ok, true);
+  });
+
+  test('after an election nobody is lost before a full fresh timeout', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    const s1 = await cluster.start('s1');
+    const s2 = await cluster.start('s2');
+    await cluster.join('m1');
+    await cluster.pass(1_000, 'm1');
+    s1.isolate();
+    await cluster.clock.advance(electionMs);
+    assert.equal(s2.state, 'leading');
+    assert.equal((await cluster.beat('m1')).ok, true);
+  });
+
+  test('after the leader was cut off, nobody is lost before a full fresh timeout', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    const s1 = await cluster.start('s1');
+    await cluster.join('m1');
+    s1.isolate();
+    await cluster.clock.advance(60_000);
+    s1.reconnect();
+    await cluster.clock.advance(1_900);
+    assert.equal((await cluster.beat('m1')).ok, true);
+    assert.ok((await cluster.commits()).every(({ events }) => events.every(({ type }) => type !== 'MachineLost')));
+  });
+
+  test('a bus that carries nothing, though it seems connected, loses nobody', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    const s1 = await cluster.start('s1');
+    await cluster.join('m1');
+    Object.defineProperty(s1.bus, 'connected', { value: true });
+    s1.isolate();
+    await cluster.clock.advance(20_000);
+    for (const handle of [s1.log]) handle.setConnected(true);
+    await cluster.clock.advance(1_000);
+    assert.ok((await cluster.commits()).every(({ events }) => events.every(({ type }) => type !== 'MachineLost')));
+  });
+
+  test('a loss that could not be recorded is forgotten when the machine is heard again', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    await cluster.start('s1');
+    await cluster.join('m1');
+    cluster.log.setFull('no space left on device');
+    await cluster.pass(5_000);
+    cluster.log.setFull(null);
+    await cluster.beat('m1');
+    await cluster.pass(1_000, 'm1');
+    assert.equal((await cluster.beat('m1')).ok, true);
+  });
+});
+
+describe('heartbeats are answered', () => {
+  test('with the newest assignment, which is sent again to a machine that has not taken it up', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    await cluster.start('s1');
+    assert.deepEqual(await cluster.beat('m1'), { ok: false, code: 'join' });
+    await cluster.join('m1');
+    await cluster.command(start('a.service'));
+    await cluster.clock.advance(0);
+    const published = cluster.assignments.length;
+    assert.deepEqual(await cluster.beat('m1', { assignment: 3 }), { ok: true, assignment: 3, resync: false });
+    assert.equal(cluster.assignments.length, published);
+    assert.deepEqual(await cluster.beat('m1', { assignment: 2 }), { ok: true, assignment: 3, resync: false });
+    await cluster.clock.advance(0);
+    assert.deepEqual(cluster.assignments.slice(published), cluster.assignments.slice(published - 1, published));
+  });
+
+  test('replaced: a newer start of the node took over', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    await cluster.start('s1');
+    await cluster.join('m1');
+    await cluster.join('m1', { session: 'm1-2' });
+    assert.deepEqual(await cluster.beat('m1'), { ok: false, code: 'replaced' });
+    assert.equal((await cluster.beat('m1', { session: 'm1-2' })).ok, true);
+  });
+
+  test('with the wish to say everything again, when the log says something else for a while', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    await cluster.start('s1');
+    await cluster.join('m1');
+    const digest = digestReports([report('a.service')]);
+    const replies = [];
+    for (let i = 0; i < 8; i++) replies.push(await cluster.beat('m1', { digest }));
+    const wishes = replies.map((reply) => reply.ok && reply.resync);
+    assert.deepEqual(wishes, [false, false, false, true, false, false, false, true]);
+    const event = { type: 'UnitStateReported', machine: 'm1', ...report('a.service') } as const;
+    const commit = { v: 1, id: 'n1', at: 0, by: 'node/m1', cause: '', prev: '', events: [event] };
+    await cluster.log
+      .open()
+      .append({ subject: subjects.nodeLog('m1'), id: 'n1', data: encodeCommit(commit), expectedSeq: 0 });
+    await cluster.clock.advance(0);
+    for (let i = 0; i < 5; i++)
+      assert.deepEqual(await cluster.beat('m1', { digest, assignment: 2 }), { ok: true, assignment: 2, resync: false });
+  });
+
+  test('not when a digest keeps changing: the log is only behind', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    await cluster.start('s1');
+    await cluster.join('m1');
+    for (let i = 0; i < 10; i++) {
+      const reply = await cluster.beat('m1', { digest: `digest ${i}` });
+      assert.ok(reply.ok && !reply.resync);
+    }
+  });
+});
