@@ -45,8 +45,8 @@ interface NodeContext {
   reason: string;
   /** It was told to stop before it could. */
   stopping: boolean;
-  /** Part of the cluster before: what it reports then is said anew. */
-  joinedBefore: boolean;
+  /** When it last became part of the cluster, on the monotonic clock, ms; null: it never was. */
+  joinedAt: number | null;
 }
 
 export type NodeState = 'recovering' | 'joining' | 'ready' | 'disconnected' | 'draining' | 'left' | 'refused';
@@ -63,7 +63,7 @@ function createNodeMachine(deps: NodeDeps) {
     types: {} as { context: NodeContext; events: NodeEvent },
     actors: {
       recover: fromPromise<void>(() => recover(deps)),
-      join: fromPromise<void>(({ signal }) => join(deps, signal)),
+      join: fromPromise<void, number>(({ input, signal }) => join(deps, input, signal)),
       listen: fromCallback<NodeEvent>(({ sendBack }) => listen(deps, sendBack)),
       heartbeat: fromCallback<NodeEvent>(({ sendBack }) => beat(deps, sendBack)),
       drain: fromPromise<void, string>(({ input }) => drain(deps, input)),
@@ -82,17 +82,17 @@ function createNodeMachine(deps: NodeDeps) {
     },
     actions: {
       apply: ({ event }) => event.type === 'ASSIGNED' && registry.apply(event.assignment),
-      sync: ({ context }) => reporter.sync(facts.session, context.joinedBefore ? 'joined again' : 'joined'),
+      sync: ({ context }) => reporter.sync(facts.session, context.joinedAt === null ? 'joined' : 'joined again'),
       resync: () => reporter.sync(facts.session, 'the log said something else than this node'),
       refuse: assign((_, { reason }: { reason: string }) => ({ reason })),
       stop: assign(({ event }) => (event.type === 'STOP' ? { stopping: true, reason: event.reason } : {})),
-      noteJoined: assign({ joinedBefore: true }),
+      noteJoined: assign({ joinedAt: () => deps.clock.monotonicNow() }),
       confirm: () => registry.confirm(),
       abandon: () => registry.abandon(),
     },
   }).createMachine({
     id: 'node',
-    context: { reason: '', stopping: false, joinedBefore: false },
+    context: { reason: '', stopping: false, joinedAt: null },
     initial: 'recovering',
     invoke: { src: 'listen' },
     states: {
@@ -108,6 +108,8 @@ function createNodeMachine(deps: NodeDeps) {
       joining: {
         invoke: {
           src: 'join',
+          // A cluster that says both "welcome" and "who are you?" is not asked all the time.
+          input: ({ context }) => (context.joinedAt ?? Number.NEGATIVE_INFINITY) + retryMs,
           onDone: { target: 'member', actions: ['sync', 'noteJoined'] },
           onError: { target: 'refused', actions: failed },
         },
@@ -189,9 +191,11 @@ export class JoinRefusedError extends Error {
  * time, because the leader may not have noticed yet that this machine was away.
  * @throws {JoinRefusedError}
  */
-async function join(deps: NodeDeps, signal: AbortSignal): Promise<void> {
+async function join(deps: NodeDeps, notBefore: number, signal: AbortSignal): Promise<void> {
   const { bus, clock, facts, ids, refusalMs = defaults.refusalMs } = deps;
   let refusedSince: number | null = null;
+  const waitMs = notBefore - clock.monotonicNow();
+  if (waitMs > 0) await delay(clock, waitMs, signal);
   while (!signal.aborted) {
     const command = { type: 'JoinMachine', ...facts, id: ids(), by: `node/${facts.machine}` } as const;
     try {

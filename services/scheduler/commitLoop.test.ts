@@ -66,11 +66,12 @@ function createLoop(t: TestContext, { maxBytes = 512 * 1024 } = {}) {
     /** Holds appends until the function that it returns is called. */
     hold() {
       let release = () => {};
-      held = new Promise((resolve) => {
+      const holding = new Promise<void>((resolve) => {
         release = resolve;
       });
+      held = holding;
       return () => {
-        held = null;
+        if (held === holding) held = null;
         release();
       };
     },
@@ -170,15 +171,17 @@ describe('a retry', () => {
 
   test('that is decided together with its first is answered with the sequence that both then have', async (t) => {
     const loop = createLoop(t);
-    const release = loop.hold();
+    const releaseFirst = loop.hold();
     const other = loop.give(start(unit('other.service')));
     await loop.clock.advance(0);
     const twice = ['x', 'x'].map((id) => loop.give(start(unit('a.service')), id));
+    const releaseBoth = loop.hold();
+    releaseFirst();
+    await loop.clock.advance(0);
     // A node's commit comes in between: the sequence is not the one that was expected.
     await loop.handle.append({ ...nodeCommit(), expectedSeq: 0 });
-    release();
-    assert.deepEqual([await other, ...(await Promise.all(twice))].map(seqOf), [2, 3, 3]);
-    await loop.handle.append({ ...nodeCommit('m2'), expectedSeq: 0 });
+    releaseBoth();
+    assert.deepEqual([await other, ...(await Promise.all(twice))].map(seqOf), [1, 3, 3]);
   });
 
   test('is answered although the log takes nothing more', async (t) => {
@@ -193,7 +196,8 @@ describe('a retry', () => {
   });
 });
 
-function nodeCommit(machine = 'm1') {
+function nodeCommit() {
+  const machine = 'm1';
   const commit = { v: 1, id: machine, at: 0, by: `node/${machine}`, cause: '', prev: '', events: [] };
   return { subject: subjects.nodeLog(machine), id: machine, data: new TextEncoder().encode(JSON.stringify(commit)) };
 }

@@ -36,7 +36,6 @@ export class MachineWatch {
     const { bus, clock } = options;
     this.#options = options;
     this.#checkedAt = clock.monotonicNow();
-    for (const machine of options.machines()) this.heard(machine);
     this.#inbox = bus.createInbox();
     const echoes = bus.subscribe(this.#inbox, () => {
       if (this.#echo) this.#echo.isBack = true;

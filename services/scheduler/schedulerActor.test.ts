@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { NoRespondersError } from '../../shared/bus/bus.ts';
+import { NoRespondersError, RequestTimeoutError } from '../../shared/bus/bus.ts';
 import { serializeState } from '../../shared/domain/serializeState.ts';
 import { BrokenChainError, Projection } from '../../shared/log/projection.ts';
 import type { CommandBody } from '../../shared/protocol/commands.ts';
@@ -132,6 +132,19 @@ describe('several schedulers', () => {
     const reply = await cluster.command(start('a.service'));
     assert.ok(!reply.ok && reply.code === 'not-leading');
     assert.ok(!(await cluster.commits()).some(({ commands = [] }) => commands.length > 0));
+  });
+
+  test('a query to the leader is not answered by one that was fenced', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    const s1 = await cluster.start('s1');
+    const s2 = await cluster.start('s2');
+    s1.bus.disconnect();
+    await cluster.clock.advance(electionMs);
+    s2.bus.disconnect();
+    s1.bus.reconnect();
+    const answer = assert.rejects(cluster.query({ type: 'GetStatus' }, { onlyLeader: true }), RequestTimeoutError);
+    await cluster.clock.advance(10_000);
+    await answer;
   });
 
   test('whoever is asked tells the same, and each has the state of a full replay', async (t) => {

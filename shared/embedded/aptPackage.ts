@@ -9,7 +9,6 @@ import {
 } from './aptSources.ts';
 import { describeError } from './describeError.ts';
 import { isAccessible, readIfThere } from './files.ts';
-import { probeNatsServer } from './natsBinary.ts';
 import { runCommand } from './runCommand.ts';
 
 /** No configured archive has a usable package; the message says what was tried. */
@@ -23,19 +22,26 @@ export interface AptPackageOptions {
   progress: (line: string) => void;
   /** The machine's configuration directory: `/etc`. */
   etc: string;
+  /** Name of the package. */
+  name: string;
+  /** Where the program is in it: `usr/sbin/nats-server`. */
+  program: string;
+  /** Throws when this program will not do; an older or newer suite may have a better one. */
+  check: (path: string) => Promise<unknown>;
 }
 
 const updateTimeoutMs = 90_000;
 const packageTimeoutMs = 90_000;
 
 /**
- * Takes nats-server out of the Debian package of a newer suite than the installed one, from the archive that the
+ * Takes a program out of the Debian package of a newer suite than the installed one, from the archive that the
  * machine is configured to use, checked by apt against the keyring that is installed. It works in directories of its
  * own: nothing is installed, the system's package lists are not touched, and root is not needed.
  * Resolves with the program's path.
  * @throws {AptPackageError}
  */
-export async function takeFromDebianArchive({ dir, progress, etc }: AptPackageOptions): Promise<string> {
+export async function takeFromDebianArchive(options: AptPackageOptions): Promise<string> {
+  const { dir, etc } = options;
   const distribution = parseDistribution((await readIfThere(join(etc, 'os-release'))) ?? '');
   if (distribution === null) throw new AptPackageError('this is not a system of the Debian family');
   const keyring = await findKeyring(distribution.keyring);
@@ -47,7 +53,7 @@ export async function takeFromDebianArchive({ dir, progress, etc }: AptPackageOp
     for (const suite of distribution.suites) {
       const line = `deb [signed-by=${keyring}] ${uri} ${suite} ${distribution.component}`;
       try {
-        return await takeFromSuite(join(dir, `apt-${failures.length}`), line, progress);
+        return await takeFromSuite({ ...options, dir: join(dir, `apt-${failures.length}`) }, line);
       } catch (error) {
         failures.push(`${suite}: ${describeError(error)}`);
       }
@@ -56,23 +62,24 @@ export async function takeFromDebianArchive({ dir, progress, etc }: AptPackageOp
   throw new AptPackageError(failures.join('; '));
 }
 
-async function takeFromSuite(dir: string, sourceLine: string, progress: (line: string) => void): Promise<string> {
+async function takeFromSuite(options: AptPackageOptions, sourceLine: string): Promise<string> {
+  const { dir, progress, name, check } = options;
   const config = await writeAptConfig(dir, sourceLine);
   const env = { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' };
   progress(`reading the package list of ${sourceLine}`);
   await runCommand('apt-get', ['-c', config, 'update'], { timeoutMs: updateTimeoutMs, env });
-  progress('downloading the package nats-server');
-  await runCommand('apt-get', ['-c', config, 'download', 'nats-server'], {
+  progress(`downloading the package ${name}`);
+  await runCommand('apt-get', ['-c', config, 'download', name], {
     cwd: dir,
     timeoutMs: packageTimeoutMs,
     env,
   });
-  const file = (await readdir(dir)).find((name) => name.endsWith('.deb'));
+  const file = (await readdir(dir)).find((entry) => entry.endsWith('.deb'));
   if (file === undefined) throw new AptPackageError('apt-get download left no package');
   const root = join(dir, 'root');
   await runCommand('dpkg-deb', ['-x', join(dir, file), root], { timeoutMs: 60_000 });
-  const program = join(root, 'usr/sbin/nats-server');
-  await probeNatsServer(program);
+  const program = join(root, options.program);
+  await check(program);
   return program;
 }
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { takeFromDebianArchive } from './aptPackage.ts';
-import { findOrFetchNatsServer, NatsServerMissingError } from './fetchNatsServer.ts';
+import { debianPackage, findOrFetchNatsServer, NatsServerMissingError } from './fetchNatsServer.ts';
 import { isAccessible } from './files.ts';
 import { probeNatsServer } from './natsBinary.ts';
 import { natsRelease } from './releaseDownload.ts';
@@ -121,7 +121,12 @@ test('the package of a newer Debian suite is taken from the archive that this ma
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-apt-'));
   t.after(() => rm(dir, { recursive: true, force: true }));
   const lines: string[] = [];
-  const program = await takeFromDebianArchive({ dir, etc: '/etc', progress: (line) => lines.push(line) });
+  const program = await takeFromDebianArchive({
+    ...debianPackage,
+    dir,
+    etc: '/etc',
+    progress: (line) => lines.push(line),
+  });
   assert.match(await probeNatsServer(program), /^2\.(1[1-9]|[2-9]\d)\./);
   assert.match(lines[0] ?? '', /signed-by=/);
 });
@@ -146,5 +151,8 @@ test('an archive that the Debian keyring does not vouch for is refused', async (
   await mkdir(join(etc, 'apt'), { recursive: true });
   await writeFile(join(etc, 'os-release'), 'ID=debian\nVERSION_CODENAME=bookworm\n');
   await writeFile(join(etc, 'apt', 'sources.list'), `deb http://127.0.0.1:${address.port} bookworm main\n`);
-  await assert.rejects(takeFromDebianArchive({ dir, etc, progress() {} }), /forky: apt-get failed: .*not signed/);
+  await assert.rejects(
+    takeFromDebianArchive({ ...debianPackage, dir, etc, progress() {} }),
+    /forky: apt-get failed: .*not signed/,
+  );
 });

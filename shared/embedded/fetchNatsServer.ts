@@ -30,6 +30,9 @@ export class NatsServerMissingError extends Error {
   override readonly name = 'NatsServerMissingError';
 }
 
+/** Where Debian has it, for {@link takeFromDebianArchive}. */
+export const debianPackage = { name: 'nats-server', program: 'usr/sbin/nats-server', check: probeNatsServer };
+
 const lockTimeoutMs = 600_000;
 const lockPollMs = 100;
 
@@ -93,7 +96,10 @@ async function fetchInto(dir: string, { progress, env, etc, failures }: FetchCon
   const releasesUrl = env.FLOTILLA_NATS_RELEASES ?? officialReleases;
   const ways = [
     { source: 'official release', fetch: (work: string) => downloadRelease({ dir: work, releasesUrl, progress }) },
-    { source: 'Debian package', fetch: (work: string) => takeFromDebianArchive({ dir: work, progress, etc }) },
+    {
+      source: 'Debian package',
+      fetch: (work: string) => takeFromDebianArchive({ ...debianPackage, dir: work, progress, etc }),
+    },
   ];
   for (const { source, fetch } of ways) {
     progress(`no nats-server ${oldestNatsVersion} or newer here yet: trying the ${source}`);

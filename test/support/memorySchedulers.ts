@@ -1,6 +1,7 @@
 /** Schedulers on the twins of everything around them, in simulated time: what they do can be seen from all sides. */
 import type { TestContext } from 'node:test';
 import { type Scheduler, startScheduler } from '../../services/scheduler/schedulerActor.ts';
+import type { Bus } from '../../shared/bus/bus.ts';
 import { createMemoryNetwork, type MemoryBus } from '../../shared/bus/memoryBus.ts';
 import { createSimulatedClock } from '../../shared/clock/simulatedClock.ts';
 import type { MachineFacts } from '../../shared/domain/events.ts';
@@ -20,6 +21,8 @@ export interface RunningScheduler extends Scheduler {
   readonly states: string[];
   /** Cuts it off from everything, as a crash of its machine would. */
   isolate(): void;
+  /** The bus carries nothing to and from it, and nobody notices: its server hangs. */
+  stall(isStalled: boolean): void;
   reconnect(): void;
 }
 
@@ -54,7 +57,8 @@ export class MemorySchedulers {
     const states: string[] = [];
     const ids = () => `${id}-${++this.#lastId}`;
     const onError = (error: unknown) => void this.errors.push(error);
-    const deps = { id, bus, log, fence, snapshots, clock, ids, random: () => 0.5, onError };
+    const { stallable, stall } = stallableBus(bus);
+    const deps = { id, bus: stallable, log, fence, snapshots, clock, ids, random: () => 0.5, onError };
     const scheduler = startScheduler(deps, (state) => void states.push(state));
     const connect = (connected: boolean) => {
       for (const handle of [log, fence]) handle.setConnected(connected);
@@ -62,7 +66,7 @@ export class MemorySchedulers {
       else bus.disconnect();
     };
     const running = {
-      ...{ bus, log, states, ended: scheduler.ended, stop: scheduler.stop },
+      ...{ bus, log, states, stall, ended: scheduler.ended, stop: scheduler.stop },
       get state() {
         return scheduler.state;
       },
@@ -115,4 +119,25 @@ export class MemorySchedulers {
     const reply = await this.client.request(subject, encodeJson(question), { timeoutMs: 10_000 });
     return decodeJson<T>(reply.data);
   }
+}
+
+function stallableBus(bus: Bus): { stallable: Bus; stall: (isStalled: boolean) => void } {
+  let stalled = false;
+  const stallable: Bus = {
+    ...bus,
+    get connected() {
+      return bus.connected;
+    },
+    publish: (subject, data) => {
+      if (!stalled) bus.publish(subject, data);
+    },
+    subscribe: (subject, handler, options) =>
+      bus.subscribe(subject, (message) => !stalled && handler(message), options),
+  };
+  return {
+    stallable,
+    stall: (isStalled) => {
+      stalled = isStalled;
+    },
+  };
 }

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { systemClock } from '../../../shared/clock/systemClock.ts';
 import type { ExecCommand, ServiceSpec } from '../../../shared/domain/unitSpec.ts';
+import { until } from '../../../test/support/until.ts';
 import { findParentGroup, groupMembers } from './process/controlGroup.ts';
 import { readProcess } from './process/processTable.ts';
 import { createProcessRuntime, type ProcessRuntime } from './process.ts';
@@ -167,7 +168,8 @@ describe('the process runtime', { timeout: 60_000 }, () => {
     const main = await start(sh('setsid -f sleep 1000'), {}, { PATH: '/usr/bin:/bin' });
     assert.deepEqual(await main.exited, { kind: 'exited', code: 0 });
     const [daemon = 0] = await groupMembers(await groupOfUnit());
-    assert.match(readFileSync(`/proc/${daemon}/cmdline`, 'utf8'), /^sleep\0/);
+    // Between fork and exec it still is setsid.
+    await until('the daemon sleeps', () => readFileSync(`/proc/${daemon}/cmdline`, 'utf8').startsWith('sleep\0'));
     await main.signal('SIGKILL', 'all');
     await gone(daemon);
   });

@@ -106,7 +106,8 @@ describe('whatever happens to a cluster', () => {
           if (action.kind !== 'command' || action.command.type !== 'JoinMachine') continue;
           for (const unit of before.values()) {
             const now = cluster.state.units.get(unit.name);
-            for (const machine of unit.placement.global ? [] : placesOf(unit)) {
+            const isBound = unit.placement.global || unit.placement.machineOf !== undefined;
+            for (const machine of isBound ? [] : placesOf(unit)) {
               assert.equal(now?.machines[machine]?.token, unit.machines[machine]?.token, `${unit.name} was moved`);
             }
           }

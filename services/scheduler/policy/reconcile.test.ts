@@ -177,6 +177,21 @@ describe('units bound by MachineOf', () => {
     const tasks = shortly(tasksAfter([joined('m1'), ...chain]));
     assert.deepEqual(tasks, ['a.service → m1', 'c.service waits', 'b.service → m1', 'c.service → m1']);
   });
+  test('that leave a machine make it rank better for the next', () => {
+    const busy = [
+      ...[joined('m1'), joined('m2'), ...wished('a.service'), placed('a.service', 'm2')],
+      ...[...wished('f.service', { machineOf: 'a.service' }), placed('f.service', 'm1')],
+      ...[...wished('g.service', { global: true }), placed('g.service', 'm1'), placed('g.service', 'm2')],
+    ];
+    const again: Event[] = [
+      { type: 'UnitEvicted', unit: 'a.service', machine: 'm2', reason: '' },
+      placed('a.service', 'm2'),
+    ];
+    const tasks = tasksAfter([...busy, ...again, ...wished('h.service', { machineOf: 'g.service' })]);
+    assert.deepEqual(shortly(tasks).slice(-3), ['f.service ✗ m1', 'f.service → m2', 'h.service → m1']);
+    const last = tasks.at(-1);
+    assert.deepEqual(last?.type === 'UnitPlaced' && last.score, { load: 0, units: 1 });
+  });
   test('that follow each other in a circle wait, and that comes to an end', () => {
     const circle = [
       ...wished('a.service', { machineOf: 'b.service' }),

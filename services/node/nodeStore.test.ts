@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { createNodeStore, type NodeMemory } from './nodeStore.ts';
+
+const nothing: NodeMemory = { bootId: '', assignment: null, rest: [] };
+const memory = (version: number): NodeMemory => {
+  return { bootId: 'b1', assignment: { machine: 'm1', version, units: [] }, rest: [] };
+};
+
+describe('the memory of a node', { timeout: 10_000 }, () => {
+  let directory = '';
+  let errors: unknown[] = [];
+  const open = () => createNodeStore(directory, (error) => errors.push(error));
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'flotilla-store-'));
+    errors = [];
+  });
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+
+  it('is empty at first', async () => {
+    assert.deepEqual([await open().load(), errors], [nothing, []]);
+  });
+
+  it('is what was saved last, for its owner alone to read', async () => {
+    const store = open();
+    store.save(() => memory(1));
+    await store.flush();
+    store.save(() => memory(2));
+    await store.flush();
+    assert.deepEqual(await open().load(), memory(2));
+    assert.equal((await stat(join(directory, 'node.json'))).mode & 0o777, 0o600);
+    assert.deepEqual(await readdir(directory), ['node.json']);
+  });
+
+  it('is written seldom when it is saved often, as it is when it is written', async () => {
+    const store = open();
+    const written: number[] = [];
+    const save = (version: number) =>
+      store.save(() => {
+        written.push(version);
+        return memory(version);
+      });
+    for (let version = 1; version <= 100; version++) save(version);
+    await store.flush();
+    assert.deepEqual(written, [1, 100]);
+    assert.deepEqual(await open().load(), memory(100));
+  });
+
+  it('misses nothing that is saved while, or right when, a writing ends', async () => {
+    const store = open();
+    for (let version = 1; version <= 50; version++) {
+      store.save(() => memory(version));
+      if (version % 3 === 0) await store.flush();
+      else for (let turn = 0; turn < version; turn++) await Promise.resolve();
+    }
+    await store.flush();
+    assert.deepEqual(await open().load(), memory(50));
+  });
+
+  it('is whole whenever it is read', async () => {
+    const store = open();
+    store.save(() => memory(0));
+    await store.flush();
+    for (let version = 1; version <= 20; version++) {
+      store.save(() => memory(version));
+      const { assignment } = JSON.parse(await readFile(join(directory, 'node.json'), 'utf8'));
+      assert.ok([version - 1, version].includes(assignment.version));
+      await store.flush();
+    }
+  });
+
+  for (const damaged of ['', '{"bootId":"b1","assi', 'null', '[]', '{"bootId":"b1","assignment":null}', '\0\0\0']) {
+    it(`counts as none, and that is told, where the file holds ${JSON.stringify(damaged)}`, async () => {
+      await writeFile(join(directory, 'node.json'), damaged);
+      const store = open();
+      assert.deepEqual(await store.load(), nothing);
+      assert.equal(errors.length, 1);
+      store.save(() => memory(3));
+      await store.flush();
+      assert.deepEqual(await open().load(), memory(3));
+    });
+  }
+
+  it('that cannot be written is told, and tried again at the next occasion', async () => {
+    await rm(directory, { recursive: true });
+    const store = open();
+    store.save(() => memory(1));
+    await store.flush();
+    assert.equal(errors.length, 1);
+    await mkdir(directory);
+    store.save(() => memory(2));
+    await store.flush();
+    assert.deepEqual([await open().load(), errors.length], [memory(2), 1]);
+  });
+});

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { commandOf, serviceOf } from './runtime/runtime.contract.ts';
+import { StartError } from './runtime/runtime.ts';
+import { unitEnvironment } from './unitEnvironment.ts';
+
+const service = (changes: Parameters<typeof serviceOf>[1]) => serviceOf(commandOf('/main'), changes);
+
+describe('the environment of a unit', { timeout: 10_000 }, () => {
+  let directory = '';
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'flotilla-environment-'));
+    process.env.FLOTILLA_TEST_PASSED = 'from the node';
+  });
+  afterEach(async () => {
+    delete process.env.FLOTILLA_TEST_PASSED;
+    await rm(directory, { recursive: true });
+  });
+
+  it('has a path and a language, and of the node what is passed on, no more', async () => {
+    const { PATH, LANG, ...rest } = await unitEnvironment(
+      service({ passEnvironment: ['FLOTILLA_TEST_PASSED', 'NOPE'] }),
+    );
+    assert.ok(PATH && LANG);
+    assert.deepEqual(rest, { FLOTILLA_TEST_PASSED: 'from the node' });
+  });
+
+  it('says who the unit runs as', async () => {
+    const { USER, LOGNAME } = await unitEnvironment(service({ user: 'nobody' }));
+    assert.deepEqual([USER, LOGNAME], ['nobody', 'nobody']);
+  });
+
+  it('lets files overrule Environment=, later files earlier ones, and both what is passed on', async () => {
+    const paths = [join(directory, 'one'), join(directory, 'two')];
+    await writeFile(paths[0] ?? '', 'A=one\nB=one\n');
+    await writeFile(paths[1] ?? '', 'B=two\n');
+    const environment = await unitEnvironment(
+      service({
+        environment: { A: 'unit', C: 'unit', FLOTILLA_TEST_PASSED: 'unit' },
+        passEnvironment: ['FLOTILLA_TEST_PASSED'],
+        environmentFiles: paths.map((path) => ({ path, optional: false })),
+      }),
+    );
+    const { A, B, C, FLOTILLA_TEST_PASSED } = environment;
+    assert.deepEqual([A, B, C, FLOTILLA_TEST_PASSED], ['one', 'two', 'unit', 'unit']);
+  });
+
+  it('may lack a file only if the unit says so', async () => {
+    const path = join(directory, 'missing');
+    await unitEnvironment(service({ environmentFiles: [{ path, optional: true }] }));
+    const strict = unitEnvironment(service({ environmentFiles: [{ path, optional: false }] }));
+    await assert.rejects(strict, (error) => error instanceof StartError && error.message.includes(path));
+  });
+});
