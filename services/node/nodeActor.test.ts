@@ -330,7 +330,7 @@ describe('a node in the cluster', { timeout: 30_000 }, () => {
     assert.deepEqual([of.running(), of.leader.beats.length], [['a.service'], beats]);
   });
 
-  it('tells new facts by joining again, also when it was just about to join', async () => {
+  it('tells new facts by joining again, also when it was about to join', async () => {
     const of = world();
     await of.clock.advance(0);
     of.facts.runtimes = ['process', 'docker'];
@@ -338,10 +338,11 @@ describe('a node in the cluster', { timeout: 30_000 }, () => {
     await of.clock.advance(500);
     const runtimesTold = () => of.leader.commands.map((command) => 'runtimes' in command && command.runtimes.length);
     assert.deepEqual(runtimesTold(), [1, 2]);
-    const early = world();
-    await Promise.resolve();
+    const early = world({ leaderless: true });
+    await early.clock.advance(1_000);
     early.facts.runtimes = ['process', 'docker'];
     early.node.rejoin();
+    early.lead();
     await early.clock.advance(1_000);
     const last = early.leader.commands.at(-1);
     assert.deepEqual(last && 'runtimes' in last && last.runtimes, ['process', 'docker']);

@@ -266,6 +266,34 @@ describe('a service that is stopped', { timeout: 20_000 }, () => {
     assert.deepEqual(unit.told(), [], 'nobody looks at it any more');
   });
 
+  it('and what its main process leaves behind gets the signals that the kill mode says', async () => {
+    const cases: [lines: string, signals: string[]][] = [
+      ['', ['SIGTERM all', 'SIGKILL all']],
+      ['KillMode=mixed\n', ['SIGTERM main', 'SIGKILL all']],
+      ['KillMode=process\n', ['SIGTERM main', 'SIGKILL main']],
+      ['KillMode=none\n', []],
+      ['SendSIGKILL=no\n', ['SIGTERM all']],
+      ['KillSignal=SIGINT\nFinalKillSignal=SIGQUIT\n', ['SIGINT all', 'SIGQUIT all']],
+    ];
+    for (const [lines, signals] of cases) {
+      const unit = simulateUnit(simple + lines);
+      await unit.clock.advance(0);
+      const sent: string[] = [];
+      const main = unit.host.traces('a.service').main;
+      assert.ok(main);
+      const deliver = main.signal.bind(main);
+      Object.assign(main, {
+        signal: (name: string, to: string) => {
+          sent.push(`${name} ${to}`);
+          return deliver(name);
+        },
+      });
+      unit.wish('loaded');
+      await unit.clock.advance(0);
+      assert.deepEqual(sent, signals, lines);
+    }
+  });
+
   it('with KillMode=none is left to its ExecStop= alone, and is over at once', async () => {
     const unit = simulateUnit(`${simple}KillMode=none\nExecStop=/stop\nExecStopPost=/stop-post\n`);
     await unit.clock.advance(0);
@@ -346,7 +374,7 @@ describe('Restart=', { timeout: 20_000 }, () => {
     const unit = simulateUnit('[Unit]\nStartLimitBurst=3\n[Service]\nExecStart=/main\nRestart=always\n', {
       commands: { '/main': ends(exited(1)) },
     });
-    await unit.clock.advance(longMs);
+    await unit.clock.advance(1_000);
     assert.deepEqual([unit.ran.length, unit.told().at(-1)], [3, 'failed failed start-limit-hit 1']);
     unit.behave({});
     unit.wish('launched');

@@ -147,6 +147,32 @@ describe('several schedulers', () => {
     await answer;
   });
 
+  test('a candidate that was held up between winning and taking over does not follow a later leader on the log', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    const s1 = await cluster.start('s1');
+    const s2 = await cluster.start('s2');
+    const s3 = await cluster.start('s3');
+    s2.bus.disconnect();
+    s2.log.loseNextAnswer('lost');
+    const fence = cluster.fences.open();
+    const holder = async () => new TextDecoder().decode((await fence.last(subjects.fence('scheduler')))?.data);
+    while (!(await holder()).includes('s2')) await cluster.clock.advance(5);
+    s2.log.setConnected(false);
+    s1.isolate();
+    // It finds the newer epoch on the fence, and gives its leader time to be heard.
+    await cluster.clock.advance(2 * electionMs);
+    assert.equal(s3.state, 'leading');
+    s2.log.setConnected(true);
+    await cluster.clock.advance(400);
+    const events = (await cluster.commits()).flatMap((commit) => commit.events);
+    const epochs = events.flatMap((event) => (event.type === 'LeaderElected' ? [event.epoch] : []));
+    assert.deepEqual(
+      epochs,
+      [...epochs].sort((a, b) => a - b),
+    );
+    assert.equal(epochs.length, 2);
+  });
+
   test('whoever is asked tells the same, and each has the state of a full replay', async (t) => {
     const cluster = new MemorySchedulers(t);
     await cluster.start('s1');
