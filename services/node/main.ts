@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { nanoid } from 'nanoid';
 import { type Logger, pino } from 'pino';
 import { connectPatiently } from '../../shared/bus/connectPatiently.ts';
+import { createDeferredBus } from '../../shared/bus/deferredBus.ts';
 import { createNatsBus } from '../../shared/bus/natsBus.ts';
 import type { NatsLink } from '../../shared/bus/natsConnection.ts';
 import { delay } from '../../shared/clock/clock.ts';
 import { systemClock } from '../../shared/clock/systemClock.ts';
 import type { MachineFacts } from '../../shared/domain/events.ts';
 import { tryLock } from '../../shared/embedded/processLock.ts';
+import { createDeferredLog } from '../../shared/log/deferredLog.ts';
+import type { EventLog } from '../../shared/log/eventLog.ts';
 import { createJetStreamLog } from '../../shared/log/jetStreamLog.ts';
 import { ensureStreams } from '../../shared/log/jetStreamStreams.ts';
 import { createSubjectWriter } from '../../shared/log/subjectWriter.ts';
@@ -51,11 +54,12 @@ export async function main(options: NodeOptions): Promise<number> {
   }
   const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
   const connecting = { ...options, name: `flotilla node ${machine}` };
-  const link = await connectPatiently(connecting, { clock: systemClock, onWaiting });
+  // Not waited for: units are looked after before there is a cluster to tell.
+  const link = connectPatiently(connecting, { clock: systemClock, onWaiting });
   const stop = new AbortController();
-  const bus = createNatsBus(link);
+  const bus = createDeferredBus(link.then(createNatsBus), systemClock);
   const store = createNodeStore(options.directory, onError);
-  const reporter = await createNodeReporter(link, machine, stop.signal, onError);
+  const reporter = createNodeReporter(link, machine, stop.signal, onError);
   const runtimes = createRuntimes(options, machine, onError);
   const facts: MachineFacts = {
     machine,
@@ -78,7 +82,7 @@ export async function main(options: NodeOptions): Promise<number> {
     onChange: () => store.save(() => registry.memory()),
     onError,
   });
-  const assignments = await createJetStreamLog(link, { stream: streams.assign });
+  const assignments = openLog(link, streams.assign);
   const deps = { facts, bus, assignments, registry, reporter, store, clock: systemClock, ids: nanoid, onError };
   const node = startNode(deps, (state) => log.info({ machine }, `node ${state}`));
   const all = runtimes.docker ? [runtimes.process, runtimes.docker] : [runtimes.process];
@@ -88,7 +92,7 @@ export async function main(options: NodeOptions): Promise<number> {
   if (runtimes.docker && !facts.runtimes.includes('docker')) {
     void announceEngine(runtimes.docker, facts, node, stop.signal).catch(onError);
   }
-  const refusal = await node.ended;
+  const refusal = await Promise.race([node.ended, link.then(() => node.ended)]);
   journals.unsubscribe();
   stop.abort();
   runtimes.process.close();
@@ -99,15 +103,23 @@ export async function main(options: NodeOptions): Promise<number> {
   return conclude(log, refusal);
 }
 
-async function createNodeReporter(
-  link: NatsLink,
+function openLog(link: Promise<NatsLink>, stream: string): EventLog {
+  const open = async () => {
+    const connected = await link;
+    await ensureStreams(connected);
+    return createJetStreamLog(connected, { stream });
+  };
+  return createDeferredLog(open());
+}
+
+function createNodeReporter(
+  link: Promise<NatsLink>,
   machine: string,
   signal: AbortSignal,
   onError: (error: unknown) => void,
 ) {
-  await ensureStreams(link);
   const clock = systemClock;
-  const log = await createJetStreamLog(link, { stream: streams.log });
+  const log = openLog(link, streams.log);
   const by = `node/${machine}`;
   const writer = createSubjectWriter({ log, subject: subjects.nodeLog(machine), by, ids: nanoid, clock, signal });
   return createReporter({ machine, log, writer, clock, signal, onError });

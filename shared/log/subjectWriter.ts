@@ -5,7 +5,6 @@ import { appendOnce } from './appendOnce.ts';
 import type { EventLog, LogRecord } from './eventLog.ts';
 import { emptyHead, type Head } from './projection.ts';
 
-
 /** The one way to append commits to a subject. Make one for each time of having that subject to write on. */
 export interface SubjectWriter {
   /** Where the subject ends, as far as this writer knows: the next commit is appended right there. */

@@ -181,16 +181,18 @@ describe('units bound by MachineOf', () => {
     const busy = [
       ...[joined('m1'), joined('m2'), ...wished('a.service'), placed('a.service', 'm2')],
       ...[...wished('f.service', { machineOf: 'a.service' }), placed('f.service', 'm1')],
+      ...['p.service', 'q.service'].flatMap((name) => [...wished(name), placed(name, 'm1')]),
       ...[...wished('g.service', { global: true }), placed('g.service', 'm1'), placed('g.service', 'm2')],
     ];
     const again: Event[] = [
       { type: 'UnitEvicted', unit: 'a.service', machine: 'm2', reason: '' },
       placed('a.service', 'm2'),
     ];
-    const tasks = tasksAfter([...busy, ...again, ...wished('h.service', { machineOf: 'g.service' })]);
+    const others = [...wished('z.service', { machineId: 'm2' }), ...wished('h.service', { machineOf: 'g.service' })];
+    const tasks = tasksAfter([...busy, ...again, ...others]);
     assert.deepEqual(shortly(tasks).slice(-3), ['f.service ✗ m1', 'f.service → m2', 'h.service → m1']);
     const last = tasks.at(-1);
-    assert.deepEqual(last?.type === 'UnitPlaced' && last.score, { load: 0, units: 1 });
+    assert.deepEqual(last?.type === 'UnitPlaced' && last.score, { load: 0, units: 3 });
   });
   test('that follow each other in a circle wait, and that comes to an end', () => {
     const circle = [
