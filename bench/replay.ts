@@ -79,7 +79,7 @@ function starts(commit: number): Event[] {
     const unit = `unit-${(commit * 25 + i) % 5_000}.service`;
     const machine = `machine-${i % machines}`;
     return [
-      { type: 'UnitSubmitted', unit, text, hash: 'h', placement, resources: {} },
+      { type: 'UnitSubmitted', unit, text, hash: 'h', description: '', placement, resources: {} },
       { type: 'UnitLaunchRequested', unit },
       { type: 'UnitPlaced', unit, machine, reason: 'it was started', score: { load: 0, units: 3 }, rejected: {} },
       { type: 'UnitUnloadRequested', unit },

@@ -18,8 +18,8 @@ export interface Wait {
 const pollMs = 1_000;
 /** What cannot work mostly ends within this. */
 const steadyMs = 100;
-/** Answers hold unit files. */
-const unitsPerQuery = 20;
+/** Answers are to stay well below what a NATS server takes. */
+const unitsPerQuery = 200;
 
 /** Waits until all units have come to rest, or time is up; resolves with how they are then, in the order of the names. */
 export async function awaitUnits(client: Client, wait: Wait): Promise<UnitDetails[]> {

@@ -16,7 +16,7 @@ function state(changes: Partial<UnitStateView> = {}): UnitStateView {
 
 function unit(desired: UnitFileView['desired'], changes: Partial<UnitDetails> = {}, global = false): UnitDetails {
   const file = { unit: 'a.service', hash: 'f00', desired, state: desired, machines: [], global, description: '' };
-  return { name: 'a.service', file: { ...file, text: '' }, states: [state()], settled: true, ...changes };
+  return { name: 'a.service', file, states: [state()], settled: true, ...changes };
 }
 
 const lost = (details: UnitDetails): UnitDetails => {

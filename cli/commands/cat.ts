@@ -9,6 +9,6 @@ export async function cat(call: Invocation): Promise<number> {
   const units = await withClient(call, async (client) => describeUnits(client, await resolveUnits(client, call.args)));
   const unknown = units.filter(({ file }) => file === undefined).map(({ name }) => name);
   if (unknown.length > 0) throw new FailureError(`not known to the cluster: ${unknown.join(', ')}`);
-  for (const { file } of units) call.io.write(file?.text ?? '');
+  for (const { text } of units) call.io.write(text ?? '');
   return exitCode.done;
 }

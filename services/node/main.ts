@@ -60,7 +60,7 @@ export async function main(options: NodeOptions): Promise<number> {
   const bus = createDeferredBus(link.then(createNatsBus), systemClock);
   const store = createNodeStore(options.directory, onError);
   const reporter = createNodeReporter(link, machine, stop.signal, onError);
-  const runtimes = createRuntimes(options, machine, onError);
+  const runtimes = createRuntimes(options, { machine, nodeKey }, onError);
   const facts: MachineFacts = {
     machine,
     session: nanoid(),
@@ -103,6 +103,9 @@ export async function main(options: NodeOptions): Promise<number> {
   return conclude(log, refusal);
 }
 
+/** Two nodes may have been given the same machine id, in different clusters: what they run must not be mixed up. */
+type Owner = Pick<MachineFacts, 'machine' | 'nodeKey'>;
+
 function openLog(link: Promise<NatsLink>, stream: string): EventLog {
   const open = async () => {
     const connected = await link;
@@ -125,12 +128,18 @@ function createNodeReporter(
   return createReporter({ machine, log, writer, clock, signal, onError });
 }
 
-function createRuntimes(options: NodeOptions, machine: string, report: (error: unknown) => void) {
+function createRuntimes(options: NodeOptions, { machine, nodeKey }: Owner, report: (error: unknown) => void) {
   const directory = join(options.directory, 'units');
-  const processes = createProcessRuntime({ directory, machine, clock: systemClock, report });
+  const processes = createProcessRuntime({
+    directory,
+    machine: `${machine}-${nodeKey.slice(0, 8)}`,
+    clock: systemClock,
+    report,
+  });
   if (options.runtime === 'process') return { process: processes, docker: null };
   const docker = createDockerRuntime({
     machine,
+    node: nodeKey,
     clock: systemClock,
     ...(options.dockerSocket ? { docker: { socketPath: options.dockerSocket } } : {}),
   });

@@ -20,7 +20,12 @@ const machine = 'm1';
 const bootId = 'b'.repeat(32);
 const unitText = '[Service]\nExecStart=/main\nExecStop=/stop\n';
 const unit = (name: string): AssignedUnit => assigned(unitText, { name });
-const assignment = (version: number, ...units: AssignedUnit[]): Assignment => ({ machine, version, units });
+const assignment = (version: number, ...units: AssignedUnit[]): Assignment => ({
+  machine,
+  cluster: 'c1',
+  version,
+  units,
+});
 
 /** A leader that answers as it is told to, and keeps what it was asked. */
 interface Leader {

@@ -192,12 +192,18 @@ export class JoinRefusedError extends Error {
  * @throws {JoinRefusedError}
  */
 async function join(deps: NodeDeps, notBefore: number, signal: AbortSignal): Promise<void> {
-  const { bus, clock, facts, ids, refusalMs = defaults.refusalMs } = deps;
+  const { bus, clock, facts, ids, registry, refusalMs = defaults.refusalMs } = deps;
   let refusedSince: number | null = null;
   const waitMs = notBefore - clock.monotonicNow();
   if (waitMs > 0) await delay(clock, waitMs, signal);
   while (!signal.aborted) {
-    const command = { type: 'JoinMachine', ...facts, id: ids(), by: `node/${facts.machine}` } as const;
+    const command = {
+      type: 'JoinMachine',
+      ...facts,
+      cluster: registry.cluster,
+      id: ids(),
+      by: `node/${facts.machine}`,
+    } as const;
     try {
       const reply = await sendCommand(command, { bus, clock, timeoutMs: commandTimeoutMs, attemptMs: 2_000, signal });
       if (reply.ok) return;

@@ -55,7 +55,12 @@ function node(options: SimulationOptions & { bootId?: string } = {}): Node {
   };
 }
 
-const assignment = (version: number, ...units: AssignedUnit[]): Assignment => ({ machine: 'm1', version, units });
+const assignment = (version: number, ...units: AssignedUnit[]): Assignment => ({
+  machine: 'm1',
+  cluster: 'c1',
+  version,
+  units,
+});
 const named = (name: string, text = simple, changes: Partial<AssignedUnit> = {}) =>
   assigned(text, { name, ...changes });
 const a = named('a.service');

@@ -40,6 +40,11 @@ export class UnitRegistry {
     this.#options = options;
   }
 
+  /** The cluster whose assignment was taken up last. */
+  get cluster(): string | undefined {
+    return this.#assignment?.cluster;
+  }
+
   /** Version of the assignment that was taken up last; 0 for none. */
   get version(): number {
     return this.#assignment?.version ?? 0;

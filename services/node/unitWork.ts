@@ -69,7 +69,7 @@ export async function runList(
 export async function startMain(context: UnitContext): Promise<MainProcess> {
   const { assigned, spec, runtimes, mainIndex } = context;
   const { service } = spec;
-  const { name: unit, hash } = assigned;
+  const { name: unit, hash, cluster } = assigned;
   const written = service.execStart[mainIndex];
   if (!written) throw new StartError(`${unit} has no ExecStart= number ${mainIndex + 1}`);
   const token = startToken(assigned);
@@ -77,7 +77,7 @@ export async function startMain(context: UnitContext): Promise<MainProcess> {
     const environment = await unitEnvironment(service);
     const command = resolveCommand(written, environment);
     const runtime = runtimeFor(runtimes, service, written);
-    return await runtime.start({ unit, hash, token, service, environment, command });
+    return await runtime.start({ unit, hash, token, cluster, service, environment, command });
   } catch (error) {
     if (!(written.ignoreFailure && error instanceof StartError)) throw error;
     return neverExecuted(token);

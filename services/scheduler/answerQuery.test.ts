@@ -97,7 +97,7 @@ describe('answers', () => {
 
   test('on the status count machines and units, and name the hash of the state', () => {
     const events: Event[] = [...running, joined('m2'), { type: 'MachineLeft', machine: 'm2', reason: '' }];
-    const elected: Event = { type: 'LeaderElected', role: 'scheduler', leader: 's9', epoch: 3 };
+    const elected: Event = { type: 'LeaderElected', role: 'scheduler', leader: 's9', epoch: 3, cluster: 'c1' };
     const projection = ask([...events, elected]);
     assert.deepEqual(answerQuery(projection, { type: 'GetStatus' }, 's1'), {
       ...{ scheduler: 's1', leader: 's9', epoch: 3, units: 1 },

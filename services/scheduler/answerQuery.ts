@@ -18,7 +18,9 @@ export function answerQuery(projection: Projection, query: QueryBody, scheduler:
     case 'ListMachines':
       return { machines: machines(state) };
     case 'GetUnits':
-      return { units: query.units.map((name) => unitDetails(state, name, 'launched')) };
+      return {
+        units: query.units.map((name) => ({ ...unitDetails(state, name, 'launched'), ...textOf(state, name) })),
+      };
     case 'WaitUnits':
       return { units: query.units.map((name) => unitDetails(state, name, query.until)) };
     case 'GetStatus':
@@ -37,11 +39,16 @@ function unitDetails(state: ClusterState, name: string, until: Awaited): UnitDet
   const unit = state.units.get(name);
   const settled = isSettled(state, name, until);
   if (!unit) return { name, states: reportedStates(state, name), settled };
-  const file = { ...unitFile(state, unit), text: unit.text };
+  const file = unitFile(state, unit);
   const waiting = state.waiting.get(name);
   const details = { name, file, states: statesOf(state, unit), settled };
   if (!waiting || Object.keys(unit.machines).length > 0) return details;
   return { ...details, waiting: { why: waiting.why, machines: rejections(state, unit) } };
+}
+
+function textOf(state: ClusterState, name: string): { text?: string } {
+  const unit = state.units.get(name);
+  return unit ? { text: unit.text } : {};
 }
 
 function reportedStates(state: ClusterState, name: string) {

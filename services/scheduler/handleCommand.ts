@@ -97,5 +97,6 @@ function readSubmission(name: UnitName, text: string, problems: UnitProblem[]): 
   const { spec, problems: meaning } = interpretUnit(name, file);
   problems.push(...[...syntax, ...meaning].map((problem) => ({ unit: name.name, problem })));
   if (!spec) return null;
-  return { name: name.name, text, hash: hashUnit(file), placement: spec.placement, resources: spec.resources };
+  const { description, placement, resources } = spec;
+  return { name: name.name, text, hash: hashUnit(file), description, placement, resources };
 }

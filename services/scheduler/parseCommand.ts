@@ -19,6 +19,7 @@ const command = z.discriminatedUnion('type', [
   z.object({
     ...envelope,
     type: z.literal('JoinMachine'),
+    cluster: z.string().optional(),
     machine: z.string().min(1).max(200),
     session: z.string(),
     nodeKey: z.string(),

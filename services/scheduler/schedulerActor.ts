@@ -166,7 +166,8 @@ function candidate(deps: SchedulerDeps, projection: Projection, send: (event: Sc
         for (;;) {
           if ((projection.state.leader?.epoch ?? 0) > epoch) throw new FencedError('a later epoch is on the log');
           writer.reset(projection.head(subjects.clusterLog));
-          const elected = { type: 'LeaderElected', role: 'scheduler', epoch, leader: id } as const;
+          const cluster = projection.state.cluster || ids();
+          const elected = { type: 'LeaderElected', role: 'scheduler', epoch, leader: id, cluster } as const;
           try {
             const { seq } = await writer.append({ cause: `election ${epoch}`, events: [elected] });
             return await projection.reached(seq, signal);

@@ -27,12 +27,15 @@ export async function loadProjection({ snapshots, log, onError }: SnapshotDeps):
   return new Projection();
 }
 
-/** Saves a snapshot whenever the log has grown by enough since the last one. Returns what ends it. */
+/**
+ * Saves a snapshot whenever the log passes a multiple of `sequencesPerSnapshot`, whoever leads then. Returns what ends it.
+ */
 export function saveSnapshots({ snapshots, onError }: SnapshotDeps, projection: Projection): () => void {
-  let savedAt = projection.seq;
+  const passed = (seq: number) => Math.floor(seq / sequencesPerSnapshot);
+  let last = passed(projection.seq);
   return projection.onCommit((_commit, seq) => {
-    if (seq - savedAt < sequencesPerSnapshot) return;
-    savedAt = seq;
+    if (passed(seq) === last) return;
+    last = passed(seq);
     snapshots.save(snapshotName, { seq: String(seq) }, projection.snapshot()).catch(onError);
   });
 }

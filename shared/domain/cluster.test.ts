@@ -142,6 +142,17 @@ describe('machines', () => {
       .when({ ...join, session: 'm1-2' })
       .leadsTo(joined('m1', { session: 'm1-2' }));
   });
+  test('a node that belongs to another cluster is refused, one that belongs to none or to this one is not', () => {
+    const elected: Event = { type: 'LeaderElected', role: 'scheduler', epoch: 1, leader: 's1', cluster: 'c1' };
+    given(elected)
+      .when({ ...join, cluster: 'c2' })
+      .isRefused('another-cluster', /m1 belongs to cluster c2, and the log here is of cluster c1/);
+    for (const cluster of ['c1', undefined]) {
+      given(elected)
+        .when({ ...join, cluster })
+        .leadsTo(joined('m1'));
+    }
+  });
   for (const other of [{ nodeKey: 'other' }, { bootId: 'other' }]) {
     test(`another machine with the id of one that is alive is refused (${Object.keys(other)[0]})`, () => {
       given(joined('m1'))
@@ -177,9 +188,9 @@ describe('what events make of the state', () => {
 
   test('a submitted unit is known, wishes nothing and has no place', () => {
     const unit = fold([submitted(a)]).units.get('a.service');
-    const { name, text, hash, placement, resources } = a;
+    const { name, text, hash, description, placement, resources } = a;
     assert.deepEqual(unit, {
-      ...{ name, text, hash, placement, resources },
+      ...{ name, text, hash, description, placement, resources },
       ...{ desired: 'inactive', machines: {}, goal: 1, restart: 0 },
     });
   });
@@ -282,6 +293,7 @@ describe('what events make of the state', () => {
       role: 'scheduler',
       leader,
       epoch,
+      cluster: 'c1',
     });
     assert.deepEqual(fold([elected('s1', 3), elected('s2', 8)]).leader, { id: 's2', epoch: 8 });
   });
@@ -358,7 +370,13 @@ describe('reports of nodes', () => {
   });
   test('are kept by machine and unit, the newest only', () => {
     const state = fold([joined('m1'), reported('m1'), reported('m1', { sub: 'exited' })]);
-    assert.deepEqual(state.reports.get('m1')?.get('a.service'), report('a.service', { sub: 'exited' }));
+    const { since, ...newest } = state.reports.get('m1')?.get('a.service') ?? assert.fail();
+    assert.deepEqual(newest, report('a.service', { sub: 'exited' }));
+    assert.equal(since, 3_000);
+  });
+  test('tell since when the unit is in its state, whatever else changes', () => {
+    const state = fold([joined('m1'), reported('m1'), reported('m1', { pid: 7 })]);
+    assert.equal(state.reports.get('m1')?.get('a.service')?.since, 2_000);
   });
   test('are void after a new sync, and one by one when a unit is forgotten', () => {
     const sync: Event = { type: 'NodeSynced', machine: 'm1', session: 'm1-1', reason: 'joined' };

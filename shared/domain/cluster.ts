@@ -31,6 +31,7 @@ export function evolve(state: ClusterState, event: Event, { seq, at }: Moment): 
   switch (event.type) {
     case 'LeaderElected':
       state.leader = { id: event.leader, epoch: event.epoch };
+      state.cluster = event.cluster;
       return;
     case 'MachineJoined':
     case 'MachineMetadataChanged':
@@ -40,7 +41,7 @@ export function evolve(state: ClusterState, event: Event, { seq, at }: Moment): 
     case 'NodeSynced':
     case 'UnitStateReported':
     case 'UnitStateForgotten':
-      return evolveNode(state, event);
+      return evolveNode(state, event, at);
     default:
       return evolveUnit(state, event, seq);
   }

@@ -1,4 +1,4 @@
-import type { MachineFacts, UnitReport } from './events.ts';
+import type { MachineFacts, ReportedState } from './events.ts';
 import { Index, Table } from './table.ts';
 import type { Placement, Resources } from './unitSpec.ts';
 
@@ -9,6 +9,7 @@ export interface UnitRecord {
   readonly name: string;
   readonly text: string;
   readonly hash: string;
+  readonly description: string;
   readonly placement: Placement;
   readonly resources: Resources;
   readonly desired: DesiredState;
@@ -55,6 +56,8 @@ export interface Load {
  * would cost the replay of a long history most of its speed); whoever wants to try something makes a {@link draft}.
  */
 export interface ClusterState {
+  /** Made once, at the first election; '' before. */
+  cluster: string;
   leader: { id: string; epoch: number } | null;
   machines: Table<MachineRecord>;
   units: Table<UnitRecord>;
@@ -70,7 +73,7 @@ export interface ClusterState {
   /** Units that were looked at and found no (further) machine. Every global unit ends here. */
   waiting: Table<Waiting>;
   /** What nodes report, by machine and unit. */
-  reports: Table<Map<string, UnitReport>>;
+  reports: Table<Map<string, ReportedState>>;
   /** The last commands that changed something: id and sequence of their commit. */
   answered: Table<number>;
 }
@@ -80,6 +83,7 @@ export const rememberedCommands = 10_000;
 
 export function initialState(): ClusterState {
   return {
+    cluster: '',
     leader: null,
     machines: new Table(),
     units: new Table(),
@@ -97,6 +101,7 @@ export function initialState(): ClusterState {
 /** A state to try decisions on. Reports are facts of nodes: a draft may drop a machine's, but not change them. */
 export function draft(state: ClusterState): ClusterState {
   return {
+    cluster: state.cluster,
     leader: state.leader,
     machines: state.machines.draft(),
     units: state.units.draft(),

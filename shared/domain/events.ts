@@ -6,7 +6,8 @@ import type { Placement, Resources } from './unitSpec.ts';
 
 /** A moment, ms since 1970, and ids come in with the event; folding never asks a clock. */
 export type ClusterEvent =
-  | { type: 'LeaderElected'; role: 'scheduler'; epoch: number; leader: string }
+  /** `cluster`: its id, made by the first leader and repeated by every later one. */
+  | { type: 'LeaderElected'; role: 'scheduler'; epoch: number; leader: string; cluster: string }
   | ({ type: 'MachineJoined' } & MachineFacts)
   | { type: 'MachineMetadataChanged'; machine: string; metadata: Record<string, string> }
   /** No heartbeat for longer than the timeout. */
@@ -20,6 +21,8 @@ export type ClusterEvent =
       text: string;
       /** SHA-1 of the canonical text, 40 hex digits (fleet's unit hash). */
       hash: string;
+      /** `Description=`, specifiers expanded. */
+      description: string;
       placement: Placement;
       resources: Resources;
     }
@@ -93,6 +96,11 @@ export interface UnitReport {
   container?: string;
   /** How often it was restarted by `Restart=`. */
   restarts?: number;
+}
+
+/** As the log has it: `since` when it is in this active and sub state, ms since 1970. */
+export interface ReportedState extends UnitReport {
+  since: number;
 }
 
 export type ActiveState = 'inactive' | 'activating' | 'active' | 'deactivating' | 'failed' | 'reloading';

@@ -1,18 +1,21 @@
 import type { ClusterState, MachineRecord, MachineState } from './clusterState.ts';
-import type { ClusterEvent, MachineFacts, NodeEvent } from './events.ts';
+import type { ClusterEvent, MachineFacts, NodeEvent, ReportedState, UnitReport } from './events.ts';
 import { type Rejection, reject } from './rejection.ts';
 import { release, want } from './unit.ts';
 
 export type MachineCommand =
-  | ({ type: 'JoinMachine' } & MachineFacts)
+  /** `cluster`: the one that the node was part of before, where there was one. */
+  | ({ type: 'JoinMachine'; cluster?: string | undefined } & MachineFacts)
   | { type: 'LeaveMachine'; machine: string; session: string; reason: string };
+
+type JoinMachine = Extract<MachineCommand, { type: 'JoinMachine' }>;
 
 /** What a node's wish to join or leave leads to. */
 export function decideMachine(state: ClusterState, command: MachineCommand): ClusterEvent[] | Rejection {
   const known = state.machines.get(command.machine);
   switch (command.type) {
     case 'JoinMachine':
-      return decideJoin(known, command);
+      return refuseForeign(state, command) ?? decideJoin(known, command);
     case 'LeaveMachine': {
       if (known?.state !== 'ready' || known.session !== command.session) return [];
       return [{ type: 'MachineLeft', machine: command.machine, reason: command.reason }];
@@ -22,20 +25,31 @@ export function decideMachine(state: ClusterState, command: MachineCommand): Clu
   }
 }
 
+/** A node whose units belong to another history would be told to stop them all: it has to be somebody's wish. */
+function refuseForeign(state: ClusterState, { cluster, machine }: JoinMachine): Rejection | null {
+  if (cluster === undefined || cluster === state.cluster) return null;
+  return reject(
+    'another-cluster',
+    `machine ${machine} belongs to cluster ${cluster}, and the log here is of cluster ${state.cluster}: was the log ` +
+      "deleted, or is this another server? To give up the machine's units and join this cluster, delete node.json in the " +
+      "node's directory and start it again",
+  );
+}
+
 /**
  * A machine that is alive keeps its id: only the same node's next start (same node key, same boot) may take it over.
  * Another machine with a copied id is refused until this one is lost.
  */
 function decideJoin(
   known: MachineRecord | undefined,
-  { type: _, ...facts }: Extract<MachineCommand, { type: 'JoinMachine' }>,
+  { type: _, cluster: __, ...facts }: JoinMachine,
 ): ClusterEvent[] | Rejection {
   if (known?.state === 'ready') {
     if (known.nodeKey !== facts.nodeKey || known.bootId !== facts.bootId) {
       return reject(
         'machine-id-in-use',
         `machine id ${facts.machine} is in use by ${known.hostname} (${known.ip}), which is alive; ` +
-          'give this machine an id of its own (delete the machine-id file in its directory and start it again)',
+          'give this one an id of its own: flotilla node --machine-id ID (32 hex digits)',
       );
     }
     if (known.session === facts.session && sameFacts(known, facts)) return [];
@@ -88,17 +102,14 @@ function depart(state: ClusterState, machine: MachineRecord, to: MachineState, r
 }
 
 /** Changes the state by what a node says on its own subject. Of a machine that is not there nothing is believed. */
-export function evolveNode(state: ClusterState, event: NodeEvent): void {
+export function evolveNode(state: ClusterState, event: NodeEvent, at: number): void {
   if (state.machines.get(event.machine)?.state !== 'ready') return;
   switch (event.type) {
     case 'NodeSynced':
       return state.reports.delete(event.machine);
     case 'UnitStateReported': {
       const { type: _, cause: __, machine, ...report }: WithCause<typeof event> = event;
-      const reports = state.reports.get(machine);
-      if (reports) reports.set(report.unit, report);
-      else state.reports.set(machine, new Map([[report.unit, report]]));
-      return;
+      return noteReport(state, machine, report, at);
     }
     case 'UnitStateForgotten':
       state.reports.get(event.machine)?.delete(event.unit);
@@ -106,4 +117,12 @@ export function evolveNode(state: ClusterState, event: NodeEvent): void {
     default:
       return event satisfies never;
   }
+}
+
+function noteReport(state: ClusterState, machine: string, report: UnitReport, at: number): void {
+  const reports = state.reports.get(machine) ?? new Map<string, ReportedState>();
+  const before = reports.get(report.unit);
+  const isSame = before?.active === report.active && before.sub === report.sub;
+  reports.set(report.unit, { ...report, since: isSame ? before.since : at });
+  if (!before && reports.size === 1) state.reports.set(machine, reports);
 }

@@ -14,6 +14,7 @@ export type RejectionCode =
   | 'unit-exists'
   | 'unit-not-found'
   | 'machine-id-in-use'
+  | 'another-cluster'
   | 'machine-session-ended'
   | 'too-large'
   | 'log-refused';

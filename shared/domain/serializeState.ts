@@ -1,21 +1,23 @@
 import { type ClusterState, initialState, type MachineRecord, type UnitRecord, type Waiting } from './clusterState.ts';
-import type { UnitReport } from './events.ts';
+import type { ReportedState } from './events.ts';
 import { Table } from './table.ts';
 import { indexUnit } from './unit.ts';
 
 interface SerializedState {
+  cluster: string;
   leader: ClusterState['leader'];
   machines: [string, MachineRecord][];
   units: [string, UnitRecord][];
   pending: [string, string][];
   waiting: [string, Waiting][];
-  reports: [string, [string, UnitReport][]][];
+  reports: [string, [string, ReportedState][]][];
   answered: [string, number][];
 }
 
 /** The state as JSON, the same bytes for the same history; what can be derived from the units is left out. */
 export function serializeState(state: ClusterState): string {
   const serialized: SerializedState = {
+    cluster: state.cluster,
     leader: state.leader,
     machines: [...state.machines.entries()],
     units: [...state.units.entries()],
@@ -32,6 +34,7 @@ export function restoreState(json: string): ClusterState {
   const serialized: SerializedState = JSON.parse(json);
   const state: ClusterState = {
     ...initialState(),
+    cluster: serialized.cluster,
     leader: serialized.leader,
     machines: tableOf(serialized.machines),
     units: tableOf(serialized.units),

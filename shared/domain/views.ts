@@ -1,6 +1,6 @@
 /** What people see of the cluster: rows of `list-units`, `list-unit-files`, `list-machines`, in fleet's columns. */
 import type { ClusterState, DesiredState, MachineState, UnitRecord } from './clusterState.ts';
-import type { ActiveState, UnitReport } from './events.ts';
+import type { ActiveState, ReportedState, UnitReport } from './events.ts';
 
 /** One unit on one machine. Sorted by unit, then machine. */
 export interface UnitStateView {
@@ -12,6 +12,8 @@ export interface UnitStateView {
   active: ActiveState;
   sub: string;
   hash: string;
+  /** When it came into this active and sub state, ms since 1970; absent while nothing is reported. */
+  since?: number;
   result: string;
   reason: string;
   exit?: UnitReport['exit'];
@@ -68,7 +70,7 @@ export function statesOf(state: ClusterState, unit: UnitRecord): UnitStateView[]
   });
 }
 
-function stateView(state: ClusterState, machine: string, report: UnitReport): UnitStateView {
+function stateView(state: ClusterState, machine: string, report: ReportedState): UnitStateView {
   const { goal: _, ...rest } = report;
   return { ...rest, machine, ip: state.machines.get(machine)?.ip ?? null };
 }
@@ -107,7 +109,7 @@ export function unitFile(state: ClusterState, unit: UnitRecord): UnitFileView {
     state: currentState(state, unit),
     machines: Object.keys(unit.machines).sort(),
     global: unit.placement.global,
-    description: unit.text.match(/^Description=(.*)$/m)?.[1]?.trim() ?? '',
+    description: unit.description,
   };
 }
 

@@ -24,6 +24,8 @@ export type HeartbeatReply =
 /** Message on `flotilla.assign.<machine>`: everything that the machine is to do. */
 export interface Assignment {
   machine: string;
+  /** The cluster's id: versions, tokens and goals of another one mean nothing here. */
+  cluster: string;
   /** Sequence on the log that it reflects; a lower one is older, whoever sent it. */
   version: number;
   units: AssignedUnit[];
@@ -40,6 +42,8 @@ export interface AssignedUnit {
   goal: number;
   /** Sequence of the last restart that was asked for; 0 for none. */
   restart: number;
+  /** The cluster whose sequences these are. */
+  cluster?: string;
 }
 
 /**

@@ -30,7 +30,9 @@ export interface QueryAnswers {
 
 export interface UnitDetails {
   /** Absent: no such unit. */
-  file?: UnitFileView & { text: string };
+  file?: UnitFileView;
+  /** The unit file as it was submitted; only with `GetUnits`. */
+  text?: string;
   name: string;
   states: UnitStateView[];
   /** It has come to rest. */

@@ -52,7 +52,7 @@ class Teller {
     void this.#follow();
     await this.#cluster.append({
       cause: 'election 1',
-      events: [{ type: 'LeaderElected', role: 'scheduler', epoch: 1, leader: 's1' }],
+      events: [{ type: 'LeaderElected', role: 'scheduler', epoch: 1, leader: 's1', cluster: 'c1' }],
     });
     await this.#clock.advance(1_000);
     const loop = this.#startLoop();

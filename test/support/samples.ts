@@ -15,7 +15,7 @@ export function submission(
   const hash = Array.from(body, (char) => char.charCodeAt(0).toString(16))
     .join('')
     .padEnd(40, '0');
-  return { name, text, hash, placement: { ...anywhere, ...placement }, resources };
+  return { name, text, hash, description: `the unit ${name}`, placement: { ...anywhere, ...placement }, resources };
 }
 
 export function submitted({ name: unit, ...rest }: UnitSubmission): ClusterEvent {

@@ -31,6 +31,8 @@ import type { Runtime } from './runtime.ts';
 export interface DockerRuntimeOptions {
   /** This machine's id: what its containers are labelled with. */
   machine: string;
+  /** Tells this node's containers from those of another one with the same machine id; by default that. */
+  node?: string;
   clock: Clock;
   /** Where the engine is, as dockerode has it; without: `DOCKER_HOST`, or the machine's own socket. */
   docker?: Docker.DockerOptions;
@@ -41,13 +43,14 @@ export interface DockerRuntime extends Runtime {
   close(): void;
 }
 
-export function createDockerRuntime({ machine, clock, docker }: DockerRuntimeOptions): DockerRuntime {
+export function createDockerRuntime({ machine, node = machine, clock, docker }: DockerRuntimeOptions): DockerRuntime {
   const closing = new AbortController();
   // Every container that is followed listens for it.
   setMaxListeners(0, closing.signal);
   const runtime = createEngineRuntime({
     engine: createEngine(docker),
     machine,
+    node,
     clock,
     closed: closing.signal,
     signals: createSentSignals(),

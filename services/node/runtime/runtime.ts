@@ -46,6 +46,8 @@ export interface StartRequest extends RunRequest {
   hash: string;
   /** Sequence of the placement that this start obeys; a higher one is newer, cluster-wide. */
   token: number;
+  /** The cluster whose tokens these are; those of another one cannot be compared with them. */
+  cluster?: string | undefined;
 }
 
 export interface RunRequest {

@@ -10,22 +10,43 @@ import { PlayedCluster } from '../../../test/support/playCluster.ts';
 import { joined, placed, submission, submitted } from '../../../test/support/samples.ts';
 import { assignmentOf, touchedBy } from './assignment.ts';
 
+const elected: Event = { type: 'LeaderElected', role: 'scheduler', epoch: 1, leader: 's1', cluster: 'c1' };
+
 test('an assignment has all that a machine is to do, by name', () => {
   const [a, b] = [submission('a.service'), submission('b.service')];
   const state = fold([
-    ...[joined('m1'), submitted(b), submitted(a), placed('b.service', 'm1')],
+    ...[elected, joined('m1'), submitted(b), submitted(a), placed('b.service', 'm1')],
     ...([{ type: 'UnitLaunchRequested', unit: 'a.service' }, placed('a.service', 'm1')] as const),
     { type: 'UnitRestartRequested', unit: 'a.service' },
   ]);
   assert.deepEqual(assignmentOf(state, 'm1', 9), {
     machine: 'm1',
+    cluster: 'c1',
     version: 9,
     units: [
-      { name: 'a.service', text: a.text, hash: a.hash, desired: 'launched', token: 6, goal: 7, restart: 7 },
-      { name: 'b.service', text: b.text, hash: b.hash, desired: 'inactive', token: 4, goal: 4, restart: 0 },
+      {
+        name: 'a.service',
+        text: a.text,
+        hash: a.hash,
+        desired: 'launched',
+        token: 7,
+        goal: 8,
+        restart: 8,
+        cluster: 'c1',
+      },
+      {
+        name: 'b.service',
+        text: b.text,
+        hash: b.hash,
+        desired: 'inactive',
+        token: 5,
+        goal: 5,
+        restart: 0,
+        cluster: 'c1',
+      },
     ],
   });
-  assert.deepEqual(assignmentOf(state, 'm2', 9), { machine: 'm2', version: 9, units: [] });
+  assert.deepEqual(assignmentOf(state, 'm2', 9), { machine: 'm2', cluster: 'c1', version: 9, units: [] });
 });
 
 function assignments(state: ClusterState): Map<string, string> {

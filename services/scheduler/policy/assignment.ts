@@ -4,6 +4,7 @@ import type { AssignedUnit, Assignment } from '../../../shared/protocol/node.ts'
 
 /** Everything that a machine is to do, as of `version`. */
 export function assignmentOf(state: ClusterState, machine: string, version: number): Assignment {
+  const { cluster } = state;
   const units: AssignedUnit[] = [];
   for (const name of [...state.assigned.get(machine)].sort()) {
     const unit = state.units.get(name);
@@ -12,9 +13,9 @@ export function assignmentOf(state: ClusterState, machine: string, version: numb
     const { text, hash, desired, goal, restart } = unit;
     // Copies of a global unit do not fence each other: they carry the same token.
     const token = unit.placement.global ? goal : place.token;
-    units.push({ name, text, hash, desired, token, goal, restart });
+    units.push({ name, text, hash, desired, token, goal, restart, cluster });
   }
-  return { machine, version, units };
+  return { machine, cluster, version, units };
 }
 
 /** The machines whose assignment the event changes; to be asked before and after it is applied. */

@@ -8,7 +8,15 @@ import { type RunRequest, StartError } from '../runtime.ts';
 import { dockerCommandOf, finishBody, parseEnvFile, resolveEnv, runInImage } from './containerBody.ts';
 import { defaultName, ownerOf } from './labels.ts';
 
-const marks = { machine: 'm1', unit: 'web.service', kind: 'main', hash: 'h1', token: 7 } as const;
+const marks = {
+  machine: 'm1',
+  node: 'n1',
+  cluster: 'c1',
+  unit: 'web.service',
+  kind: 'main',
+  hash: 'h1',
+  token: 7,
+} as const;
 
 function requestOf(...argv: [string, ...string[]]): RunRequest {
   const command = commandOf(...argv);
@@ -25,7 +33,14 @@ describe('the body of a container', () => {
   it('is marked so that the next agent finds and understands it', async () => {
     const { Labels } = await finishBody(runOf('--rm', '-l', 'own=1', 'image'), {}, marks);
     assert.equal(Labels?.own, '1');
-    assert.deepEqual(ownerOf(Labels ?? {}), { machine: 'm1', unit: 'web.service', token: 7, disposable: true });
+    assert.deepEqual(ownerOf(Labels ?? {}), {
+      machine: 'm1',
+      node: 'n1',
+      cluster: 'c1',
+      unit: 'web.service',
+      token: 7,
+      disposable: true,
+    });
     assert.equal(Labels?.['flotilla.hash'], 'h1');
   });
 

@@ -31,6 +31,8 @@ export function runInImage(request: RunRequest, image: string, init: boolean): D
 
 export interface Marks {
   machine: string;
+  node: string;
+  cluster?: string | undefined;
   unit: string;
   kind: ContainerKind;
   hash?: string;
@@ -64,6 +66,8 @@ export async function finishBody(
 function labelsOf(run: DockerRun, marks: Marks): Record<string, string> {
   return {
     [labelKeys.machine]: marks.machine,
+    [labelKeys.node]: marks.node,
+    ...(marks.cluster === undefined ? {} : { [labelKeys.cluster]: marks.cluster }),
     [labelKeys.unit]: marks.unit,
     [labelKeys.kind]: marks.kind,
     ...(marks.hash === undefined ? {} : { [labelKeys.hash]: marks.hash }),

@@ -3,7 +3,7 @@ import type { CreateBody, DockerRun } from '../../../../shared/domain/dockerRun.
 import { StartError } from '../runtime.ts';
 import { type ContainerState, type Engine, EngineUnreachableError, isConflict, isMissing } from './engine.ts';
 import type { SentSignals } from './follow.ts';
-import { labelFilter, ownerOf } from './labels.ts';
+import { labelFilter, type Owner, ownerOf } from './labels.ts';
 
 export interface ContainersContext {
   engine: Engine;
@@ -12,9 +12,10 @@ export interface ContainersContext {
 
 /** Who wants a container, by right of which placement. */
 export interface Claim {
-  machine: string;
+  node: string;
+  cluster?: string | undefined;
   unit: string;
-  /** Of the placement; a control command has none and replaces only its own machine's containers. */
+  /** Of the placement; a control command has none and replaces only its own node's containers. */
   token: number;
 }
 
@@ -92,15 +93,20 @@ function mayReplace(claim: Claim, holder: Pick<ContainerState, 'labels' | 'runni
   const owner = ownerOf(holder.labels);
   if (!owner) return false;
   if (owner.disposable && !holder.running) return true;
-  return owner.unit === claim.unit && (owner.machine === claim.machine || owner.token < claim.token);
+  return owner.unit === claim.unit && isOutranked(owner, claim);
 }
 
-/** Removes the unit's earlier main containers: this machine's own, and others' that an older placement started. */
+/** The node's own, or one that an older placement of the same cluster started. */
+function isOutranked(owner: Owner, { node, cluster, token }: Claim): boolean {
+  return owner.node === node || (owner.cluster === cluster && owner.token < token);
+}
+
+/** Removes the unit's earlier main containers: this node's own, and others' that an older placement started. */
 export async function removeLeftovers(context: ContainersContext, claim: Claim): Promise<void> {
   const found = await context.engine.listContainers(labelFilter({ unit: claim.unit, kind: 'main' }));
   const stale = found.filter(({ labels }) => {
     const owner = ownerOf(labels);
-    return owner !== null && (owner.machine === claim.machine || owner.token < claim.token);
+    return owner !== null && isOutranked(owner, claim);
   });
   for (const { id } of stale) await discard(context, id);
 }

@@ -14,6 +14,7 @@ import { readLines } from './lines.ts';
 export interface ControlContext extends FollowContext {
   engine: Engine;
   machine: string;
+  node: string;
   output: ControlOutput;
 }
 
@@ -61,12 +62,12 @@ export async function runContainer(
   run: DockerRun,
   abort: AbortSignal,
 ): Promise<Exit> {
-  const { engine, machine } = context;
+  const { engine, machine, node } = context;
   const { unit, environment } = request;
   try {
-    const body = await finishBody(run, environment, { machine, unit, kind: 'control' });
+    const body = await finishBody(run, environment, { machine, node, unit, kind: 'control' });
     const named = run.name === undefined ? { body } : { body, name: run.name };
-    const id = await createContainer(context, { machine, unit, token: 0 }, run, named);
+    const id = await createContainer(context, { node, unit, token: 0 }, run, named);
     if (!run.detach) return await superviseContainer(context, unit, id, run, abort);
     await startCreated(engine, id, run);
     return { kind: 'exited', code: 0 };
@@ -132,12 +133,12 @@ async function actOnContainers(
   return { kind: 'exited', code };
 }
 
-/** Containers of other machines, which share the engine with this one only in trials, are out of bounds. */
-async function findContainer({ engine, machine }: ControlContext, name: string): Promise<ContainerState> {
+/** Containers of other nodes, which share the engine with this one only in trials, are out of bounds. */
+async function findContainer({ engine, node }: ControlContext, name: string): Promise<ContainerState> {
   const state = await engine.inspectContainer(name);
   if (!state) throw new EngineError(404, `there is no container ${name}`);
   const owner = ownerOf(state.labels);
-  if (owner && owner.machine !== machine) {
+  if (owner && owner.node !== node) {
     throw new EngineError(403, `container ${name} belongs to unit ${owner.unit} on machine ${owner.machine}`);
   }
   return state;

@@ -12,7 +12,7 @@ import { defaultName, labelFilter, labelKeys, ownerOf } from './labels.ts';
 export type RuntimeContext = ControlContext & JournalContext;
 
 export function createEngineRuntime(context: RuntimeContext): Runtime {
-  const { engine, machine } = context;
+  const { engine, node } = context;
   return {
     kind: 'docker',
     unavailable: () => unavailable(engine),
@@ -20,11 +20,11 @@ export function createEngineRuntime(context: RuntimeContext): Runtime {
     run: (request, abort) => run(context, request, abort),
     adopt: (unit) => adopt(context, unit),
     async list() {
-      const found = await engine.listContainers(labelFilter({ machine }));
+      const found = await engine.listContainers(labelFilter({ node }));
       return [...new Set(found.flatMap(({ labels }) => labels[labelKeys.unit] ?? []))].sort();
     },
     async remove(unit) {
-      const found = await engine.listContainers(labelFilter({ machine, unit }));
+      const found = await engine.listContainers(labelFilter({ node, unit }));
       await Promise.all(found.map(({ id }) => discard(context, id)));
       context.output.forget(unit);
     },
@@ -71,12 +71,12 @@ async function imageRun(engine: Engine, request: RunRequest, image: string): Pro
 }
 
 async function startContainer(context: RuntimeContext, request: StartRequest, run: DockerRun): Promise<string> {
-  const { engine, machine } = context;
-  const { unit, hash, token, environment } = request;
-  const claim = { machine, unit, token };
+  const { engine, machine, node } = context;
+  const { unit, hash, token, cluster, environment } = request;
+  const claim = { node, cluster, unit, token };
   await removeLeftovers(context, claim);
   const name = run.name ?? defaultName(unit, machine);
-  const body = await finishBody(run, environment, { machine, unit, kind: 'main', hash, token });
+  const body = await finishBody(run, environment, { ...claim, machine, kind: 'main', hash });
   const id = await createContainer(context, claim, run, { name, body });
   try {
     await startCreated(engine, id, run);
@@ -128,8 +128,8 @@ async function adopt(
   context: RuntimeContext,
   { unit, hash }: { unit: string; hash: string },
 ): Promise<MainProcess | null> {
-  const { engine, machine } = context;
-  const found = await engine.listContainers(labelFilter({ machine, unit, hash, kind: 'main' }));
+  const { engine, node } = context;
+  const found = await engine.listContainers(labelFilter({ node, unit, hash, kind: 'main' }));
   // One that was created and not started is what a dying agent left: the next start replaces it.
   const [newest] = found
     .filter(({ fresh }) => !fresh)

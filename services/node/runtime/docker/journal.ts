@@ -11,7 +11,7 @@ import { readStampedLines, type StampedLine } from './lines.ts';
 export interface JournalContext {
   engine: Engine;
   clock: Clock;
-  machine: string;
+  node: string;
   starts: StartNotices;
   output: ControlOutput;
 }
@@ -108,8 +108,8 @@ class LogReader {
   }
 
   async #newest(): Promise<string | undefined> {
-    const { engine, machine } = this.#context;
-    return (await engine.listContainers(labelFilter({ machine, unit: this.#unit, kind: 'main' })))[0]?.id;
+    const { engine, node } = this.#context;
+    return (await engine.listContainers(labelFilter({ node, unit: this.#unit, kind: 'main' })))[0]?.id;
   }
 
   async *#read(container: string, options: { tail?: number; follow: boolean }): AsyncGenerator<StampedLine> {

@@ -2,6 +2,9 @@
 
 export const labelKeys = {
   machine: 'flotilla.machine',
+  /** Tells two nodes apart that were given the same machine id, in clusters that know nothing of each other. */
+  node: 'flotilla.node',
+  cluster: 'flotilla.cluster',
   unit: 'flotilla.unit',
   hash: 'flotilla.hash',
   token: 'flotilla.token',
@@ -16,24 +19,29 @@ export type ContainerKind = 'main' | 'control';
 /** Whose a container is; null: Flotilla did not start it. */
 export interface Owner {
   machine: string;
+  node: string;
+  cluster: string | undefined;
   unit: string;
   token: number;
   disposable: boolean;
 }
 
 export function ownerOf(labels: Readonly<Record<string, string>>): Owner | null {
-  const { [labelKeys.machine]: machine, [labelKeys.unit]: unit, [labelKeys.token]: token } = labels;
-  if (machine === undefined || unit === undefined) return null;
-  return { machine, unit, token: Number(token ?? 0), disposable: labels[labelKeys.disposable] === 'true' };
+  const { [labelKeys.machine]: machine, [labelKeys.node]: node, [labelKeys.unit]: unit } = labels;
+  if (machine === undefined || node === undefined || unit === undefined) return null;
+  const disposable = labels[labelKeys.disposable] === 'true';
+  return {
+    machine,
+    node,
+    cluster: labels[labelKeys.cluster],
+    unit,
+    token: Number(labels[labelKeys.token] ?? 0),
+    disposable,
+  };
 }
 
 /** `key=value`, as the engine's filters have it. */
-export function labelFilter(wanted: {
-  machine?: string;
-  unit?: string;
-  hash?: string;
-  kind?: ContainerKind;
-}): string[] {
+export function labelFilter(wanted: { node?: string; unit?: string; hash?: string; kind?: ContainerKind }): string[] {
   return Object.entries(wanted).map(([key, value]) => `${labelKeys[key as keyof typeof wanted]}=${value}`);
 }
 
