@@ -143,7 +143,8 @@ async function sendQuery<B extends QueryBody>(
   const subject = leader ? subjects.leaderQueries : subjects.queries;
   const attempt = async (timeoutMs: number): Promise<Attempt<QueryReply<B['type']>>> => {
     const { data } = await parts.bus.request(subject, encodeJson(query), { timeoutMs });
-    return { value: decodeJson(data) };
+    const reply = decodeJson<QueryReply<B['type']>>(data);
+    return !reply.ok && reply.code === 'not-leading' ? { retry: reply.message } : { value: reply };
   };
   const attemptMs = answerTimeoutMs + ('timeoutMs' in body ? body.timeoutMs : 0);
   const reply = await insist({ ...parts, patienceMs: patience, attemptMs, mayHaveWorked: false }, attempt);

@@ -20,7 +20,8 @@ export interface UnitVerb {
   until: Aim | null;
 }
 
-const defaultTimeoutSeconds = 60;
+/** Longer than the 90 s that a unit may take to stop by default (systemd-system.conf(5)). */
+const defaultTimeoutSeconds = 120;
 const longestTimeoutSeconds = 86_400;
 /** What one message takes: NATS allows 1 MiB unless it is told otherwise, and JSON makes a text longer. */
 const chunkLimit = { units: 200, bytes: 256 * 1024 };

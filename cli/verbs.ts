@@ -15,7 +15,7 @@ const tableOptions: readonly VerbOption[] = [
 ];
 const waitOptions: readonly VerbOption[] = [
   ['--no-block', 'Do not wait for the effect'],
-  ['--timeout <seconds>', 'How long to wait for the effect (60)'],
+  ['--timeout <seconds>', 'How long to wait for the effect (120)'],
 ];
 const replace: VerbOption = ['--replace', 'Replace units that are known with another body'];
 

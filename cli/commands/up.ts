@@ -11,6 +11,8 @@ import { count, shortId } from '../words.ts';
 
 const defaultNodes = 3;
 const mostNodes = 100;
+/** A machine that died is up again after this time: long enough to see its units move. */
+const nodeReturnMs = 10_000;
 const mostSchedulers = 9;
 /** Signals this close to the first one are the same wish. */
 const echoMs = 500;
@@ -44,6 +46,7 @@ function launchOptions({ options, io }: Invocation): LaunchOptions {
     schedulers: options.count('schedulers', { min: 1, max: mostSchedulers }) ?? 1,
     // The same program, started the same way.
     command: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
+    nodeReturnMs,
     progress: (line) => io.err(line),
     ...(server === undefined ? {} : namedEndpoint(server, io.env)),
     ...(runtime === undefined ? {} : { runtime }),

@@ -1,8 +1,9 @@
 import { type Bus, NoRespondersError, RequestTimeoutError } from '../../shared/bus/bus.ts';
 import { type Clock, delay } from '../../shared/clock/clock.ts';
-import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
+import { encodeJson } from '../../shared/protocol/json.ts';
 import type { Heartbeat, HeartbeatReply } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
+import { parseHeartbeatReply } from './parseMessages.ts';
 
 export interface HeartbeatOptions {
   machine: string;
@@ -32,7 +33,9 @@ export async function runHeartbeat(options: HeartbeatOptions, signal: AbortSigna
 async function sendBeat({ machine, bus, intervalMs, beat }: HeartbeatOptions): Promise<HeartbeatReply | null> {
   try {
     const data = encodeJson(beat());
-    return decodeJson((await bus.request(subjects.heartbeat(machine), data, { timeoutMs: 2 * intervalMs })).data);
+    return parseHeartbeatReply(
+      (await bus.request(subjects.heartbeat(machine), data, { timeoutMs: 2 * intervalMs })).data,
+    );
   } catch (error) {
     if (error instanceof NoRespondersError || error instanceof RequestTimeoutError) return null;
     throw error;

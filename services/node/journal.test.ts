@@ -20,7 +20,15 @@ function world(options: { maxPayload?: number; others?: Runtime[] } = {}) {
   const host = createFakeHost({ clock });
   const runtimes = [createFakeRuntime(host), ...(options.others ?? [])];
   const hasUnit = (name: string) => name === unit;
-  const service = serveJournals({ machine, bus: nodeBus, clock, runtimes, hasUnit });
+  const errors: unknown[] = [];
+  const service = serveJournals({
+    machine,
+    bus: nodeBus,
+    clock,
+    runtimes,
+    hasUnit,
+    onError: (error) => errors.push(error),
+  });
   /** Lines that come together are sent in the next turn of the event loop. */
   const settle = async () => {
     await clock.advance(0);
@@ -43,7 +51,7 @@ function world(options: { maxPayload?: number; others?: Runtime[] } = {}) {
   };
   const lines = () => replies.flatMap((reply) => ('lines' in reply ? reply.lines : []));
   const end = () => replies.find((reply) => 'end' in reply);
-  return { clock, settle, service, print, replies, ask, lines, end };
+  return { clock, settle, service, bus, errors, print, replies, ask, lines, end };
 }
 
 /** A runtime that cannot tell what it knows. */
@@ -64,6 +72,16 @@ describe('journals', { timeout: 10_000 }, () => {
     await print('one', 'two', 'three');
     await ask({ lines: 2 });
     assert.deepEqual([lines(), replies.length, end()], [['two', 'three'], 2, { end: true }]);
+  });
+
+  it('are not given for what is no request, and the service goes on', async () => {
+    const { bus, settle, errors, print, ask, lines } = world();
+    for (const text of ['', 'garbage', '{}', '{"id":"j1"}']) bus.publish(subjects.journal(machine), Buffer.from(text));
+    await settle();
+    assert.equal(errors.length, 4);
+    await print('one');
+    await ask();
+    assert.deepEqual(lines(), ['one']);
   });
 
   it('are followed line by line for as long as somebody asks', async () => {

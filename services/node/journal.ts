@@ -1,8 +1,9 @@
 import type { Bus, Subscription } from '../../shared/bus/bus.ts';
 import { type Clock, delay } from '../../shared/clock/clock.ts';
-import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
+import { encodeJson } from '../../shared/protocol/json.ts';
 import { type JournalReply, type JournalRequest, journalKeepAliveMs } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
+import { parseJournalRequest } from './parseMessages.ts';
 import type { Runtime } from './runtime/runtime.ts';
 
 export interface JournalServiceOptions {
@@ -11,6 +12,7 @@ export interface JournalServiceOptions {
   clock: Clock;
   runtimes: Runtime[];
   hasUnit: (unit: string) => boolean;
+  onError: (error: unknown) => void;
 }
 
 /** A journal that somebody follows. */
@@ -25,10 +27,11 @@ const batchSize = 64 * 1024;
 
 /** Answers requests for the journals of this machine's units. Returns what ends the service. */
 export function serveJournals(options: JournalServiceOptions): Subscription {
-  const { machine, bus, clock } = options;
+  const { machine, bus, clock, onError } = options;
   const streams = new Map<string, Stream>();
   const subscription = bus.subscribe(subjects.journal(machine), (message) => {
-    const request = decodeJson<JournalRequest>(message.data);
+    const request = parseJournalRequest(message.data, onError);
+    if (!request) return;
     message.respond(encodeJson({}));
     const wantedUntil = clock.monotonicNow() + journalKeepAliveMs;
     const running = streams.get(request.id);

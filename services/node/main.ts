@@ -46,6 +46,7 @@ const enginePollMs = 5_000;
 export async function main(options: NodeOptions): Promise<number> {
   const log = pino({ name: 'node', level: process.env.FLOTILLA_LOG_LEVEL ?? 'info' });
   const onError = (error: unknown) => log.warn({ err: error }, 'something went wrong; it is tried again');
+  const stopping = onceTold(['SIGTERM', 'SIGINT']);
   const { machine, nodeKey, bootId, hostname } = await readIdentity(options.directory, options.machineId);
   const lock = await tryLock(join(options.directory, 'node.lock'));
   if ('heldBy' in lock) {
@@ -87,8 +88,8 @@ export async function main(options: NodeOptions): Promise<number> {
   const node = startNode(deps, (state) => log.info({ machine }, `node ${state}`));
   const all = runtimes.docker ? [runtimes.process, runtimes.docker] : [runtimes.process];
   const hasUnit = (unit: string) => registry.has(unit);
-  const journals = serveJournals({ machine, bus, clock: systemClock, runtimes: all, hasUnit });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => node.stop(`the node got ${signal}`));
+  const journals = serveJournals({ machine, bus, clock: systemClock, runtimes: all, hasUnit, onError });
+  void stopping.then((signal) => node.stop(`the node got ${signal}`));
   if (runtimes.docker && !facts.runtimes.includes('docker')) {
     void announceEngine(runtimes.docker, facts, node, stop.signal).catch(onError);
   }
@@ -101,6 +102,13 @@ export async function main(options: NodeOptions): Promise<number> {
   await bus.close();
   await lock.release();
   return conclude(log, refusal);
+}
+
+/** Resolves with the first of these signals. From the call on they do not end the process by themselves. */
+function onceTold(signals: readonly NodeJS.Signals[]): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of signals) process.on(signal, resolve);
+  });
 }
 
 /** Two nodes may have been given the same machine id, in different clusters: what they run must not be mixed up. */

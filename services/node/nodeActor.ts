@@ -8,11 +8,11 @@ import { NoLeaderError, sendCommand } from '../../shared/bus/sendCommand.ts';
 import { type Clock, delay } from '../../shared/clock/clock.ts';
 import type { MachineFacts } from '../../shared/domain/events.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
-import { decodeJson } from '../../shared/protocol/json.ts';
 import type { Assignment, HeartbeatReply } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { runHeartbeat } from './heartbeat.ts';
 import type { NodeStore } from './nodeStore.ts';
+import { parseAssignment } from './parseMessages.ts';
 import type { Reporter } from './reporter.ts';
 import type { UnitRegistry } from './unitRegistry.ts';
 
@@ -221,10 +221,11 @@ function describeRefusal({ message, details }: { message: string; details: strin
   return [message, ...details].join('; ');
 }
 
-function listen({ bus, facts }: NodeDeps, send: (event: NodeEvent) => void): () => void {
-  const subscription = bus.subscribe(subjects.assignment(facts.machine), ({ data }) =>
-    send({ type: 'ASSIGNED', assignment: decodeJson<Assignment>(data) }),
-  );
+function listen({ bus, facts, onError }: NodeDeps, send: (event: NodeEvent) => void): () => void {
+  const subscription = bus.subscribe(subjects.assignment(facts.machine), ({ data }) => {
+    const assignment = parseAssignment(data, onError);
+    if (assignment) send({ type: 'ASSIGNED', assignment });
+  });
   return () => subscription.unsubscribe();
 }
 
@@ -244,9 +245,9 @@ function beat(deps: NodeDeps, send: (event: NodeEvent) => void): () => void {
   return () => stopped.abort();
 }
 
-async function readAssignment({ assignments, facts }: NodeDeps): Promise<Assignment | null> {
+async function readAssignment({ assignments, facts, onError }: NodeDeps): Promise<Assignment | null> {
   const last = await assignments.last(subjects.assignment(facts.machine));
-  return last && decodeJson<Assignment>(last.data);
+  return last && parseAssignment(last.data, onError);
 }
 
 /** A clean shutdown: everything stops, the log says so, and the cluster places the units elsewhere. */

@@ -73,10 +73,13 @@ function exitOf(reported: NonNullable<UnitReport['exit']>): Exit {
 export function wishes(context: UnitContext, assigned: AssignedUnit): Partial<UnitContext> {
   const launched = assigned.desired === 'launched';
   const isNew = assigned.goal > context.assigned.goal;
+  const stops = !launched && context.assigned.desired === 'launched';
+  const restarts = launched && assigned.restart > context.assigned.restart;
   return {
     assigned,
+    ...(stops ? { reason: 'a stop was asked for' } : restarts ? { reason: 'a restart was asked for' } : {}),
     startWished: launched && (isNew || context.startWished),
-    restartWished: launched && (context.restartWished || assigned.restart > context.assigned.restart),
+    restartWished: launched && (context.restartWished || restarts),
     starts: isNew ? [] : context.starts,
   };
 }

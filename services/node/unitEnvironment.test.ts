@@ -48,6 +48,17 @@ describe('the environment of a unit', { timeout: 10_000 }, () => {
     assert.deepEqual([A, B, C, FLOTILLA_TEST_PASSED], ['one', 'two', 'unit', 'unit']);
   });
 
+  it('is not read from what may never end, or is too large', async () => {
+    const large = join(directory, 'large');
+    await writeFile(large, `A=${'x'.repeat(1024 * 1024)}\n`);
+    for (const [path, why] of [
+      ['/dev/zero', /not a regular file/],
+      [large, /more than 1048576 bytes/],
+    ] as const) {
+      await assert.rejects(unitEnvironment(service({ environmentFiles: [{ path, optional: false }] })), why);
+    }
+  });
+
   it('may lack a file only if the unit says so', async () => {
     const path = join(directory, 'missing');
     await unitEnvironment(service({ environmentFiles: [{ path, optional: true }] }));

@@ -1,5 +1,5 @@
 /** Environment of a unit's commands: systemd.exec(5), "ENVIRONMENT" and "ENVIRONMENT VARIABLES SET". */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { parseEnvironmentFile } from '../../shared/domain/environmentFile.ts';
 import type { ServiceSpec } from '../../shared/domain/unitSpec.ts';
@@ -31,8 +31,14 @@ function userEnvironment({ user }: ServiceSpec): Record<string, string> {
   return { ...path, USER: user, LOGNAME: user, ...home };
 }
 
+const maxFileBytes = 1024 * 1024;
+
 async function readEnvironmentFile(file: { path: string; optional: boolean }): Promise<Record<string, string>> {
   try {
+    const found = await stat(file.path);
+    // A pipe or a device may never end, and would keep this agent busy for ever.
+    if (!found.isFile()) throw new Error('it is not a regular file');
+    if (found.size > maxFileBytes) throw new Error(`it has more than ${maxFileBytes} bytes`);
     return parseEnvironmentFile(await readFile(file.path, 'utf8'));
   } catch (cause) {
     if (file.optional) return {};

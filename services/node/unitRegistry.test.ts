@@ -89,6 +89,13 @@ describe('the units of a machine', { timeout: 30_000 }, () => {
     assert.deepEqual([running(), registry.version, told(), ran.length], [['a.service'], 5, [], 1]);
   });
 
+  it('do not follow the assignment of another cluster, however new', async () => {
+    const { registry, apply, running } = node();
+    await apply(5, a);
+    registry.apply({ machine: 'm1', cluster: 'c2', version: 99, units: [] });
+    assert.deepEqual([running(), registry.version, registry.cluster], [['a.service'], 5, 'c1']);
+  });
+
   it('follow their goals', async () => {
     const { apply, running, told } = node();
     await apply(5, a);

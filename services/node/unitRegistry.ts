@@ -80,12 +80,17 @@ export class UnitRegistry {
 
   /** Takes up an assignment, unless a newer one was taken up before. */
   apply(assignment: Assignment): void {
-    if (this.#draining || assignment.version < this.version) return;
+    if (this.#draining || assignment.version < this.version || this.#isForeign(assignment)) return;
     // What an earlier agent wrote down may be older than what it had started when it was killed.
     this.#assignment = assignment;
     this.#reconcile(!this.#isHeard);
     this.confirm();
     this.#options.onChange();
+  }
+
+  /** Of another cluster, whose versions mean nothing here: who belongs to one does not take orders from another. */
+  #isForeign({ cluster }: Assignment): boolean {
+    return this.#assignment !== null && this.#assignment.cluster !== cluster;
   }
 
   /** The cluster has no newer assignment than this one: what it does not name does not belong here. */

@@ -1,5 +1,6 @@
 import type { Bus, BusMessage, Subscription } from '../../shared/bus/bus.ts';
 import { type Clock, delay } from '../../shared/clock/clock.ts';
+import { FencedError } from '../../shared/log/appendOnce.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
 import type { Leader } from '../../shared/log/leaderActor.ts';
 import type { Projection } from '../../shared/log/projection.ts';
@@ -36,7 +37,12 @@ export function serveQueries(options: QueryServiceOptions): Subscription[] {
 }
 
 async function answerAsLeader(options: QueryServiceOptions, message: BusMessage): Promise<void> {
-  await options.leader.proveLeadership();
+  try {
+    await options.leader.proveLeadership();
+  } catch (error) {
+    if (!(error instanceof FencedError)) throw error;
+    return refuse(message, 'not-leading', 'this scheduler no longer leads');
+  }
   await options.projection.reached((await options.log.bounds()).last);
   await answer(options, message);
 }
@@ -44,14 +50,16 @@ async function answerAsLeader(options: QueryServiceOptions, message: BusMessage)
 async function answer(options: QueryServiceOptions, message: BusMessage): Promise<void> {
   const { projection, id } = options;
   const query = parseQuery(message.data);
-  if ('problem' in query)
-    return message.respond(encodeJson({ ok: false, message: query.problem } satisfies QueryReply));
+  if ('problem' in query) return refuse(message, 'invalid-query', query.problem);
   const wait = 'timeoutMs' in query ? Math.min(query.timeoutMs, longestWaitMs) : longestWaitMs;
   const inTime = await reachesInTime(options, query, wait);
-  const reply: QueryReply = inTime
-    ? { ok: true, seq: projection.seq, data: answerQuery(projection, query, id) }
-    : { ok: false, message: `this scheduler is behind: it has come to ${projection.seq} of ${query.minSeq}` };
+  if (!inTime) return refuse(message, 'behind', `this scheduler has come to ${projection.seq} of ${query.minSeq} only`);
+  const reply: QueryReply = { ok: true, seq: projection.seq, data: answerQuery(projection, query, id) };
   message.respond(encodeJson(reply));
+}
+
+function refuse(message: BusMessage, code: (QueryReply & { ok: false })['code'], reason: string): void {
+  message.respond(encodeJson({ ok: false, code, message: reason } satisfies QueryReply));
 }
 
 /** Waits for what the query asks to see; false when the projection has not come that far. */

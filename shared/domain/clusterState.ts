@@ -49,6 +49,8 @@ export interface Load {
   readonly memoryBytes: number;
   readonly cpus: number;
   readonly units: number;
+  /** Characters of the unit files: what the machine's assignment has to carry. */
+  readonly textLength: number;
 }
 
 /**
@@ -116,7 +118,7 @@ export function draft(state: ClusterState): ClusterState {
   };
 }
 
-export const emptyLoad: Load = { memoryBytes: 0, cpus: 0, units: 0 };
+export const emptyLoad: Load = { memoryBytes: 0, cpus: 0, units: 0, textLength: 0 };
 
 /** Adds cores in whole millionths: sums of fractions are the same in whatever order, and shrink back to nothing. */
 export function addCpus(a: number, b: number): number {

@@ -244,7 +244,7 @@ export function indexUnit(state: ClusterState, unit: UnitRecord): void {
   for (const machine of Object.keys(unit.machines)) {
     state.assigned.add(machine, unit.name);
     if (unit.placement.conflicts.length > 0) state.conflicting.add(machine, unit.name);
-    reserve(state, machine, unit.resources, 1);
+    reserve(state, machine, unit, 1);
   }
 }
 
@@ -253,15 +253,17 @@ function unindex(state: ClusterState, unit: UnitRecord): void {
   for (const machine of Object.keys(unit.machines)) {
     state.assigned.remove(machine, unit.name);
     state.conflicting.remove(machine, unit.name);
-    reserve(state, machine, unit.resources, -1);
+    reserve(state, machine, unit, -1);
   }
 }
 
-function reserve(state: ClusterState, machine: string, { memoryBytes = 0, cpus = 0 }: Resources, sign: 1 | -1): void {
+function reserve(state: ClusterState, machine: string, { resources, text }: UnitRecord, sign: 1 | -1): void {
+  const { memoryBytes = 0, cpus = 0 } = resources;
   const load = state.loads.get(machine);
   state.loads.set(machine, {
     memoryBytes: (load?.memoryBytes ?? 0) + sign * memoryBytes,
     cpus: addCpus(load?.cpus ?? 0, sign * cpus),
     units: (load?.units ?? 0) + sign,
+    textLength: (load?.textLength ?? 0) + sign * text.length,
   });
 }

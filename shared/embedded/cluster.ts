@@ -23,6 +23,8 @@ export interface LaunchOptions extends ProcessContext {
   password?: string;
   /** The nats-server program for our own; found or fetched when it is not given. */
   natsBinary?: string;
+  /** A node that dies stands for a machine that died, and comes back after this time; absent: never by itself. */
+  nodeReturnMs?: number;
   /** How long a node may take to stop its units before it is killed. */
   nodeStopTimeoutMs?: number;
   clock?: Clock;
@@ -130,6 +132,8 @@ class LocalCluster implements Cluster {
   readonly #schedulers: Supervisor[] = [];
   readonly #nodes = new Map<number, Child>();
   #nats: Supervisor | null = null;
+  /** What is to bring a dead node back. */
+  readonly #returns = new Map<number, unknown>();
   #stopped: Promise<void> | null = null;
 
   constructor(options: LaunchOptions, lock: ProcessLock, file: ClusterFile) {
@@ -153,6 +157,7 @@ class LocalCluster implements Cluster {
     const index = number - 1;
     if (this.file.nodes[index] === undefined) throw new RangeError(`there is no node ${number}`);
     if (this.#nodes.has(number)) throw new RangeError(`node ${number} already runs`);
+    this.#forgetReturn(number);
     const child = await startNode(this.#options, this.file, number);
     this.#nodes.set(number, child);
     await this.#note('nodes', index, child.pid);
@@ -183,10 +188,15 @@ class LocalCluster implements Cluster {
     }
   }
 
-  /** A node is not started again by itself: it stands for a machine, and this one has died. */
+  /** A node is not started again at once: it stands for a machine, and this one has died. */
   async #mournNode(number: number, how: string): Promise<void> {
+    const { progress, nodeReturnMs } = this.#options;
     this.#nodes.delete(number);
-    this.#options.progress(`node ${number} ${how}`);
+    const returns = nodeReturnMs !== undefined && this.#stopped === null;
+    progress(
+      `node ${number} ${how}${returns ? `: its machine is dead, and comes back in ${nodeReturnMs / 1000} s` : ''}`,
+    );
+    if (returns) this.#returnLater(number, nodeReturnMs);
     try {
       await this.#note('nodes', number - 1, null);
     } catch (error) {
@@ -194,8 +204,23 @@ class LocalCluster implements Cluster {
     }
   }
 
+  #returnLater(number: number, delayMs: number): void {
+    const { progress, clock = systemClock } = this.#options;
+    const comeBack = () =>
+      this.startNode(number).catch((error) => progress(`node ${number} does not come back: ${describeError(error)}`));
+    this.#returns.set(number, clock.setTimeout(comeBack, delayMs));
+  }
+
+  #forgetReturn(number: number): void {
+    const { clock = systemClock } = this.#options;
+    clock.clearTimeout(this.#returns.get(number));
+    this.#returns.delete(number);
+  }
+
   async #stopNodes(): Promise<void> {
     const { progress, nodeStopTimeoutMs = defaultNodeStopTimeoutMs } = this.#options;
+    // A dead node's units may still run; only its agent can stop them.
+    for (const number of [...this.#returns.keys()]) await this.startNode(number);
     const reminder = setInterval(() => {
       progress(`still stopping the units of node ${[...this.#nodes.keys()].join(', ')}`);
     }, 5_000);

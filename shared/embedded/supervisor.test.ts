@@ -43,7 +43,7 @@ test('a process that keeps ending is started again at growing intervals, up to t
     await shop.clock.advance(10_000);
   }
   const waited = shop.startedAt.slice(1).map((time, index) => time - index * 10_000);
-  assert.deepEqual(waited, [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000]);
+  assert.deepEqual(waited, [200, 400, 800, 1600, 3_000, 3_000, 3_000, 3_000, 3_000]);
   assert.equal(shop.lines[0], 'scheduler 1 exited with code 1: starting it again in 0.2 s');
   await supervisor.stop();
 });

@@ -24,7 +24,7 @@ export interface Supervisor {
 }
 
 const firstBackoffMs = 200;
-const longestBackoffMs = 10_000;
+const longestBackoffMs = 3_000;
 /** A process that ran this long did not fail at its start: the next backoff is the first again. */
 const settledAfterMs = 30_000;
 

@@ -43,7 +43,7 @@ export interface AssignedUnit {
   /** Sequence of the last restart that was asked for; 0 for none. */
   restart: number;
   /** The cluster whose sequences these are. */
-  cluster?: string;
+  cluster?: string | undefined;
 }
 
 /**

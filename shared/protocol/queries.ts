@@ -53,4 +53,5 @@ export interface SchedulerStatus {
 
 export type QueryReply<T extends QueryBody['type'] = QueryBody['type']> =
   | { ok: true; seq: number; data: QueryAnswers[T] }
-  | { ok: false; message: string };
+  /** `not-leading`: ask again; somebody leads, or will. */
+  | { ok: false; code: 'not-leading' | 'behind' | 'invalid-query'; message: string };

@@ -108,6 +108,20 @@ describe('a machine may take a unit', () => {
     assert.equal(rejected({ machine, resources: { cpus: 0.21 }, history: half }), 'not enough CPU');
   });
 
+  test('unless its assignment would no longer fit into a message', () => {
+    const long = 'x'.repeat(500 * 1024);
+    const other: Event[] = [
+      joined('m1'),
+      submitted({ ...submission('x.service'), text: long }),
+      placed('x.service', 'm1'),
+    ];
+    const state = fold([...other, submitted({ ...submission('u.service'), text: long })]);
+    const [unit, machine] = [state.units.get('u.service'), state.machines.get('m1')];
+    assert.ok(unit && machine);
+    assert.equal(rejects(state, unit, machine), 'no room in the machine’s assignment');
+    assert.equal(rejects(state, { ...unit, text: '' }, machine), null);
+  });
+
   test('when it fits exactly, fractions of a core or not', () => {
     const machine = { capacity: { cpus: 0.3 } };
     assert.equal(rejected({ machine, resources: { cpus: 0.2 }, history: there('x.service', {}, { cpus: 0.1 }) }), null);

@@ -2,6 +2,7 @@
 import {
   addCpus,
   type ClusterState,
+  emptyLoad,
   type MachineRecord,
   type UnitRecord,
 } from '../../../shared/domain/clusterState.ts';
@@ -64,8 +65,28 @@ const cpus: Filter = (state, { resources }, machine) => {
   return addCpus(reserved, resources.cpus) <= capacity ? null : 'not enough CPU';
 };
 
+/** A NATS server takes messages of 1 MiB unless it is told otherwise; a unit's other fields have about 300 bytes. */
+const maxAssignmentLength = 900 * 1024;
+const fieldsLength = 300;
+
+const assignment: Filter = (state, { text }, machine) => {
+  const { textLength, units } = state.loads.get(machine.machine) ?? emptyLoad;
+  const length = textLength + text.length + (units + 1) * fieldsLength;
+  return length <= maxAssignmentLength ? null : 'no room in the machine’s assignment';
+};
+
 /** In the order in which their reasons help most. */
-const filters: readonly Filter[] = [ready, runtimes, machineId, metadata, machineOf, conflicts, memory, cpus];
+const filters: readonly Filter[] = [
+  ready,
+  runtimes,
+  machineId,
+  metadata,
+  machineOf,
+  conflicts,
+  memory,
+  cpus,
+  assignment,
+];
 
 /** The first reason why the machine may not take the unit, or null. */
 export function rejects(state: ClusterState, unit: UnitRecord, machine: MachineRecord): Reject | null {
@@ -81,7 +102,7 @@ export function rejects(state: ClusterState, unit: UnitRecord, machine: MachineR
  * holds there must not evict it.
  */
 export function stillFits(state: ClusterState, unit: UnitRecord, machine: MachineRecord): Reject | null {
-  return rejects(state, { ...unit, resources: {} }, machine);
+  return rejects(state, { ...unit, resources: {}, text: '' }, machine);
 }
 
 function matchesAny(globs: readonly string[], name: string): boolean {

@@ -6,7 +6,7 @@ import { fold } from '../../../test/support/deciderSpec.ts';
 import { joined, machineFacts } from '../../../test/support/samples.ts';
 import { compareRanked, Ranking, scoreOf } from './ranking.ts';
 
-const loads = fc.record({ memoryBytes: fc.nat(4), cpus: fc.nat(4), units: fc.nat(3) });
+const loads = fc.record({ memoryBytes: fc.nat(4), cpus: fc.nat(4), units: fc.nat(3), textLength: fc.constant(0) });
 const clusters = fc.uniqueArray(
   fc.nat(50).map((n) => `m${n}`),
   { maxLength: 20 },
@@ -23,7 +23,7 @@ test('machines come out best first, as if they had been sorted', () => {
       const capacity = { memoryBytes: 4, cpus: 8 };
       const state = fold(names.map((name) => joined(name, { capacity })));
       for (const [index, name] of names.entries())
-        state.loads.set(name, given[index] ?? { memoryBytes: 0, cpus: 0, units: 0 });
+        state.loads.set(name, given[index] ?? { memoryBytes: 0, cpus: 0, units: 0, textLength: 0 });
       const ranking = new Ranking(state);
       const taken = Array.from({ length: ranking.size }, () => ranking.take());
       const sorted = [...state.machines.values()]
@@ -48,7 +48,12 @@ test('a machine that was given back ranks with the load that it has then', () =>
           assert.ok(best);
           const others = names.filter((name) => name !== best.machine.machine);
           for (const other of others) assert.ok((state.loads.get(other)?.units ?? 0) >= best.score.units);
-          state.loads.set(best.machine.machine, { memoryBytes: 0, cpus: 0, units: best.score.units + units });
+          state.loads.set(best.machine.machine, {
+            memoryBytes: 0,
+            cpus: 0,
+            units: best.score.units + units,
+            textLength: 0,
+          });
           ranking.put(best.machine);
         }
         assert.equal(ranking.size, names.length);
@@ -63,7 +68,7 @@ test('machines that are lost or left do not rank', () => {
 });
 
 test('the larger share counts: memory or CPU; nothing where the capacity is not known', () => {
-  const load = { memoryBytes: 50, cpus: 3, units: 7 };
+  const load = { memoryBytes: 50, cpus: 3, units: 7, textLength: 0 };
   assert.deepEqual(scoreOf(record('m1', { memoryBytes: 100, cpus: 4 }), load), { load: 0.75, units: 7 });
   assert.deepEqual(scoreOf(record('m1', { memoryBytes: 60, cpus: 4 }), load), { load: 0.833, units: 7 });
   assert.deepEqual(scoreOf(record('m1'), load), { load: 0, units: 7 });
