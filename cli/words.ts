@@ -35,3 +35,21 @@ export function explain({ reason, result }: Pick<UnitStateView, 'reason' | 'resu
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
+
+/** `3min 12s`, `2d 4h`: the two largest units of a span, as systemctl shows how long ago something was. */
+export function describeSpan(ms: number): string {
+  const units: [name: string, seconds: number][] = [
+    ['d', 86_400],
+    ['h', 3_600],
+    ['min', 60],
+    ['s', 1],
+  ];
+  let left = Math.max(0, Math.floor(ms / 1000));
+  const parts: string[] = [];
+  for (const [name, seconds] of units) {
+    const whole = Math.floor(left / seconds);
+    if (whole > 0) parts.push(`${whole}${name}`);
+    left -= whole * seconds;
+  }
+  return parts.slice(0, 2).join(' ') || '0s';
+}

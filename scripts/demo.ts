@@ -56,15 +56,21 @@ async function prepare(): Promise<void> {
 interface Up {
   ended: Promise<unknown>;
   running: boolean;
-  stop(): void;
+  /** It has said that everything is there. */
+  announced: boolean;
+  stop(signal: NodeJS.Signals): void;
 }
 
 function startCluster(dir: string, docker: boolean): Up {
   heading('A cluster: NATS JetStream, a scheduler, three nodes');
   const args = ['up', '--nodes', '3', '--dir', dir, ...(docker ? [] : ['--runtime', 'process'])];
   console.log(`\n${pc.green('$')} ${pc.bold('flotilla up --nodes 3')}`);
-  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
-  const up: Up = { ended: once(child, 'exit'), running: true, stop: () => child.kill('SIGINT') };
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const up: Up = { ended: once(child, 'exit'), running: true, announced: false, stop: (signal) => child.kill(signal) };
+  child.stdout.on('data', (chunk: Buffer) => {
+    process.stdout.write(chunk);
+    up.announced ||= String(chunk).includes('Ctrl-C');
+  });
   void up.ended.then(() => {
     up.running = false;
   });
@@ -73,15 +79,17 @@ function startCluster(dir: string, docker: boolean): Up {
 
 async function stopCluster(up: Up): Promise<void> {
   heading('The end');
-  if (up.running) up.stop();
+  if (up.running) up.stop('SIGINT');
   const late = sleep(limits.downMs, 'late', { ref: false });
-  if ((await Promise.race([up.ended, late])) === 'late') throw new Error('the cluster did not stop in time');
+  if ((await Promise.race([up.ended, late])) !== 'late') return;
+  up.stop('SIGKILL');
+  throw new Error(`the cluster did not stop within ${limits.downMs / 1000} s`);
 }
 
 async function waitForCluster(dir: string, up: Up): Promise<void> {
   await waitUntil('three machines are ready', limits.upMs, async () => {
     if (!up.running) throw new Error('flotilla up has ended');
-    if (!(await readClusterFile(dir))?.server) return false;
+    if (!up.announced || !(await readClusterFile(dir))?.server) return false;
     const { code, output } = await capture(flotilla(dir, 'list-machines', '--json'), { limitMs: 10_000, show: false });
     return code === 0 && JSON.parse(output).filter(({ state }: { state: string }) => state === 'ready').length === 3;
   });

@@ -25,6 +25,7 @@ export async function replay(call: Invocation): Promise<number> {
     if (when === undefined) return prove(call, client);
     const moment = parseMoment('--at', when, systemClock.now());
     const { projection } = await fold(await client.openLog(), moment, call.io);
+    if ('seq' in moment && projection.seq < moment.seq) throw beyondTheEnd(moment.seq, projection.seq);
     printState(call, projection);
     return exitCode.done;
   });
@@ -105,6 +106,10 @@ async function fold(log: EventLog, until: Moment, io: Io): Promise<Folded> {
   }
   io.progress(null);
   return folded;
+}
+
+function beyondTheEnd(wanted: number, last: number): FailureError {
+  return new FailureError(`there is no sequence ${wanted} yet: the history ends at ${last}`);
 }
 
 function describeFold(folded: Folded): string[] {

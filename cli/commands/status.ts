@@ -1,13 +1,15 @@
 import pc from 'picocolors';
+import { systemClock } from '../../shared/clock/systemClock.ts';
 import type { UnitStateView } from '../../shared/domain/views.ts';
 import type { UnitDetails } from '../../shared/protocol/queries.ts';
 import { type Client, withClient } from '../client.ts';
 import { exitCode, FailureError } from '../errors.ts';
 import { paintActive } from '../render.ts';
+import { formatTime } from '../timeline.ts';
 import { describeUnits } from '../unitDetails.ts';
 import { resolveUnits } from '../unitNames.ts';
 import type { Invocation } from '../verb.ts';
-import { explain, placeOf, shortHash, shortId, stateOf } from '../words.ts';
+import { describeSpan, explain, placeOf, shortHash, shortId, stateOf } from '../words.ts';
 
 const journalLines = 10;
 
@@ -27,7 +29,7 @@ async function printUnit({ io }: Invocation, client: Client, unit: UnitDetails, 
   for (const line of describeUnit(unit, unit.file, io.colour)) io.out(line);
   for (const state of unit.states) {
     if (state.machine === null) continue;
-    for (const line of describeState(state, io.colour)) io.out(line);
+    for (const line of describeState(state, io.colour, systemClock.now())) io.out(line);
     for (const line of await lastOutput(client, unit.name, state.machine)) io.out(line);
   }
 }
@@ -51,7 +53,7 @@ function describeWaiting({ waiting }: UnitDetails): string[] {
   return [row('Waiting', `${head} (${waiting.why})`), ...machines];
 }
 
-function describeState(state: UnitStateView, colour: boolean): string[] {
+function describeState(state: UnitStateView, colour: boolean, now: number): string[] {
   const { bold } = pc.createColors(colour);
   const active = bold(paintActive(state.active, stateOf(state), colour));
   const optional: [name: string, value: string | undefined][] = [
@@ -64,9 +66,14 @@ function describeState(state: UnitStateView, colour: boolean): string[] {
   return [
     row('Machine', placeOf(state)),
     row('Loaded', `${state.load} (hash ${shortHash(state.hash)})`),
-    row('Active', active),
+    row('Active', `${active}${describeSince(state.since, now)}`),
     ...optional.flatMap(([name, value]) => (value === undefined ? [] : [row(name, value)])),
   ];
+}
+
+/** ` since 2026-11-23 15:32:13; 4min ago`, as systemctl has it. */
+function describeSince(since: number | undefined, now: number): string {
+  return since === undefined ? '' : ` since ${formatTime(since).slice(0, 19)}; ${describeSpan(now - since)} ago`;
 }
 
 function describeExit(exit: UnitStateView['exit']): string | undefined {

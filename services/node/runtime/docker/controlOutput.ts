@@ -1,12 +1,15 @@
 /**
- * What control commands printed, and what the runtime has to say about them. They come and go too quickly to have a log
- * of their own at the engine, so the last lines of each unit are kept here for as long as the agent runs.
+ * What control commands printed, what the runtime has to say about them, and the last words of containers that had to make
+ * room for the unit's next one: nothing of it has a log at the engine, so the last lines of each unit are kept here for as
+ * long as the agent runs.
  */
 import type { Clock } from '../../../../shared/clock/clock.ts';
 import type { StampedLine } from './lines.ts';
 
 export interface ControlOutput {
   append(unit: string, text: string): void;
+  /** Lines that were printed, and seen, before: of a container that is about to go. */
+  keep(unit: string, lines: readonly StampedLine[]): void;
   recent(unit: string): readonly StampedLine[];
   /** Calls `listener` for each new line; returns what takes it off again. */
   subscribe(unit: string, listener: (text: string) => void): () => void;
@@ -24,6 +27,7 @@ export function createControlOutput(clock: Clock): ControlOutput {
       kept.set(unit, [...(kept.get(unit) ?? []), { stamp, text }].slice(-keptLines));
       for (const listener of listeners.get(unit) ?? []) listener(text);
     },
+    keep: (unit, lines) => void kept.set(unit, [...(kept.get(unit) ?? []), ...lines].slice(-keptLines)),
     recent: (unit) => kept.get(unit) ?? [],
     subscribe(unit, listener) {
       const ofUnit = listeners.get(unit) ?? new Set();

@@ -6,7 +6,7 @@ import { asStartError, createContainer, discard, removeLeftovers, startCreated }
 import { type ControlContext, runContainer, runDockerCommand } from './control.ts';
 import type { Engine } from './engine.ts';
 import { followToEnd, sendSignal } from './follow.ts';
-import { type JournalContext, readJournal } from './journal.ts';
+import { type JournalContext, keepJournal, readJournal } from './journal.ts';
 import { defaultName, labelFilter, labelKeys, ownerOf } from './labels.ts';
 
 export type RuntimeContext = ControlContext & JournalContext;
@@ -74,6 +74,7 @@ async function startContainer(context: RuntimeContext, request: StartRequest, ru
   const { engine, machine, node } = context;
   const { unit, hash, token, cluster, environment } = request;
   const claim = { node, cluster, unit, token };
+  await keepJournal(context, unit);
   await removeLeftovers(context, claim);
   const name = run.name ?? defaultName(unit, machine);
   const body = await finishBody(run, environment, { ...claim, machine, kind: 'main', hash });

@@ -49,6 +49,15 @@ export async function* readJournal(
   }
 }
 
+const keptOfEach = 200;
+const keepMs = 5_000;
+
+/** Keeps the last output of the unit's container, which is about to be removed. */
+export async function keepJournal(context: JournalContext, unit: string): Promise<void> {
+  const reader = new LogReader(context, unit, AbortSignal.timeout(keepMs));
+  context.output.keep(unit, await reader.readLast(keptOfEach, false));
+}
+
 function lastLines(lines: StampedLine[], count: number): string[] {
   const sorted = lines.sort((a, b) => (a.stamp < b.stamp ? -1 : a.stamp > b.stamp ? 1 : 0));
   return sorted.slice(Math.max(0, sorted.length - count)).map(({ text }) => text);
