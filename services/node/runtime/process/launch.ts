@@ -70,13 +70,13 @@ async function untilExecuted(channel: Readable, clock: Clock): Promise<Outcome> 
     said += chunk;
   });
   await Promise.race([once(channel, 'data'), once(channel, 'close')]);
-  for (;;) {
+  for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, 50)) {
     const [, pid, failure] = /^(?:(\d+)\n)?(?:failed (\d+)\n)?/.exec(said) ?? [];
     const outcome = { mainPid: pid === undefined ? null : Number(pid), failure: failure ?? null };
     const executed = outcome.mainPid !== null && hasExecuted(outcome.mainPid);
     if (executed || outcome.failure !== null || channel.closed) return outcome;
-    // Between fork and exec: microseconds.
-    await delay(clock, 1);
+    // Between fork and exec: microseconds, or longer on a machine that is busy and must not be made busier.
+    await delay(clock, waitMs);
   }
 }
 
