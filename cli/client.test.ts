@@ -79,7 +79,7 @@ test('a client that finds no scheduler gives up after 15 s, and says what to do'
   assert.ok('error' in result);
   assert.match(
     result.error.message,
-    /no scheduler that leads answered at nats:\/\/test within 15 s: no scheduler is there/,
+    /no scheduler that leads answered at nats:\/\/test within 15 s: no scheduler leads/,
   );
 });
 

@@ -1,7 +1,9 @@
 import { hostname, userInfo } from 'node:os';
+import { type Attempt, askPatiently } from '../shared/bus/askPatiently.ts';
 import type { Bus } from '../shared/bus/bus.ts';
 import { createNatsBus } from '../shared/bus/natsBus.ts';
 import { connectNats } from '../shared/bus/natsConnection.ts';
+import { sendCommand } from '../shared/bus/sendCommand.ts';
 import type { Clock } from '../shared/clock/clock.ts';
 import { systemClock } from '../shared/clock/systemClock.ts';
 import type { EventLog } from '../shared/log/eventLog.ts';
@@ -11,7 +13,7 @@ import type { Query, QueryAnswers, QueryBody, QueryReply } from '../shared/proto
 import { streams, subjects } from '../shared/protocol/subjects.ts';
 import { type Endpoint, findEndpoint } from './endpoint.ts';
 import { FailureError } from './errors.ts';
-import { type Attempt, insist } from './insist.ts';
+import { insist } from './insist.ts';
 import { type JournalWish, streamJournal } from './journalStream.ts';
 import type { Invocation } from './verb.ts';
 
@@ -114,24 +116,14 @@ export function createClient(parts: ClientParts): Client {
   return {
     command: (body) => {
       const command: Command = { ...body, id: ids(), by };
-      return sendCommand(parts, encodeJson(command));
+      const options = { ...parts, attemptMs: answerTimeoutMs, timeoutMs: patienceMs };
+      return insist({ ...parts, patienceMs, mayHaveWorked: true }, () => sendCommand(command, options));
     },
     query: (body, options = {}) => sendQuery(parts, body, options),
     journal: (machine, wish) => streamJournal(parts, machine, wish),
     openLog: parts.openLog,
     close: () => bus.close(),
   };
-}
-
-/** The same bytes every time, and so the same id: what was done already is answered, not repeated. */
-function sendCommand(parts: ClientParts, data: Uint8Array): Promise<CommandReply> {
-  const attempt = async (timeoutMs: number): Promise<Attempt<CommandReply>> => {
-    const reply = decodeJson<CommandReply>(
-      (await parts.bus.request(subjects.clusterCommands, data, { timeoutMs })).data,
-    );
-    return !reply.ok && reply.code === 'not-leading' ? { retry: reply.message } : { value: reply };
-  };
-  return insist({ ...parts, patienceMs, attemptMs: answerTimeoutMs, mayHaveWorked: true }, attempt);
 }
 
 async function sendQuery<B extends QueryBody>(
@@ -147,7 +139,8 @@ async function sendQuery<B extends QueryBody>(
     return !reply.ok && reply.code === 'not-leading' ? { retry: reply.message } : { value: reply };
   };
   const attemptMs = answerTimeoutMs + ('timeoutMs' in body ? body.timeoutMs : 0);
-  const reply = await insist({ ...parts, patienceMs: patience, attemptMs, mayHaveWorked: false }, attempt);
+  const asked = { ...parts, patienceMs: patience, mayHaveWorked: false };
+  const reply = await insist(asked, () => askPatiently(attempt, { ...parts, attemptMs, timeoutMs: patience }));
   if (!reply.ok) throw new FailureError(reply.message);
   return reply;
 }

@@ -3,8 +3,9 @@
  * on does what its assignments say. Losing the cluster stops nothing: it only waits for changes.
  */
 import { assign, createActor, fromCallback, fromPromise, setup } from 'xstate';
+import { NoLeaderError } from '../../shared/bus/askPatiently.ts';
 import type { Bus } from '../../shared/bus/bus.ts';
-import { NoLeaderError, sendCommand } from '../../shared/bus/sendCommand.ts';
+import { sendCommand } from '../../shared/bus/sendCommand.ts';
 import { type Clock, delay } from '../../shared/clock/clock.ts';
 import type { MachineFacts } from '../../shared/domain/events.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
