@@ -43,7 +43,7 @@ export function createProcessIo(): Io {
       shown = true;
     },
     columns: stdout.isTTY ? stdout.columns || 80 : null,
-    colour: wantsColour(env, stdout.isTTY),
+    colour: wantsColour(env, stdout.isTTY === true),
     env,
   };
 }

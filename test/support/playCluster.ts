@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { reconcile, type Task } from '../../services/scheduler/policy/reconcile.ts';
 import { decide, evolve, evolveCommit, type FoldedCommit } from '../../shared/domain/cluster.ts';
-import { type ClusterState, draft, initialState } from '../../shared/domain/clusterState.ts';
+import { type ClusterState, draft, emptyLoad, initialState } from '../../shared/domain/clusterState.ts';
 import type { Event } from '../../shared/domain/events.ts';
 import { isRejection } from '../../shared/domain/rejection.ts';
 import { serializeState } from '../../shared/domain/serializeState.ts';
@@ -69,6 +69,6 @@ export function indexesOf(state: ClusterState, names: readonly string[]): unknow
     assigned: [...state.assigned.get(name)].sort(),
     conflicting: [...state.conflicting.get(name)].sort(),
     followers: [...state.followers.get(name)].sort(),
-    load: state.loads.get(name) ?? { memoryBytes: 0, cpus: 0, units: 0 },
+    load: state.loads.get(name) ?? emptyLoad,
   }));
 }
