@@ -6,7 +6,10 @@ export interface Io {
   write(text: string): void;
   /** A line about what is going on, or went wrong. */
   err(line: string): void;
-  /** Shows what is being waited for, in place, where somebody watches; null takes it away. */
+  /**
+   * Shows what is being waited for, in place, where somebody watches; null takes it away. Elsewhere it is said now and then
+   * in a line of its own, so that nothing is silent for long.
+   */
   progress(line: string | null): void;
   /** Width of the terminal that the result goes to; null when it goes to a pipe or a file. */
   readonly columns: number | null;
@@ -15,15 +18,23 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** How long a wait may be silent where nobody watches. */
+const silenceMs = 10_000;
 const clearLine = '\r\u001b[K';
 
 /** The process's own streams and environment. */
 export function createProcessIo(): Io {
   const { stdout, stderr, env } = process;
   let shown = false;
+  let saidAt = performance.now();
   const hide = () => {
     if (shown) stderr.write(clearLine);
     shown = false;
+  };
+  const sayNowAndThen = (line: string) => {
+    if (performance.now() - saidAt < silenceMs) return;
+    saidAt = performance.now();
+    stderr.write(`${line}\n`);
   };
   const write = (text: string) => {
     hide();
@@ -38,7 +49,8 @@ export function createProcessIo(): Io {
     },
     progress: (line) => {
       hide();
-      if (line === null || !stderr.isTTY) return;
+      if (line === null) return;
+      if (!stderr.isTTY) return sayNowAndThen(line);
       stderr.write(line.slice(0, (stderr.columns || 80) - 1));
       shown = true;
     },
