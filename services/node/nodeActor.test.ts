@@ -23,6 +23,7 @@ const unit = (name: string): AssignedUnit => assigned(unitText, { name });
 const assignment = (version: number, ...units: AssignedUnit[]): Assignment => ({
   machine,
   cluster: 'c1',
+  session: 's1',
   version,
   units,
 });

@@ -157,12 +157,16 @@ function createNodeMachine(deps: NodeDeps) {
         },
       },
       draining: {
-        invoke: {
-          src: 'drain',
-          input: ({ context }) => context.reason,
-          onDone: 'left',
-          onError: { target: 'left', actions: ({ event }) => deps.onError(event.error) },
-        },
+        invoke: [
+          {
+            src: 'drain',
+            input: ({ context }) => context.reason,
+            onDone: 'left',
+            onError: { target: 'left', actions: ({ event }) => deps.onError(event.error) },
+          },
+          // Until everything has stopped the machine is there: nothing of it may be started elsewhere yet.
+          { src: 'heartbeat' },
+        ],
       },
       left: { type: 'final' },
       /** It may not be part of the cluster: it ends, and its units are let alone. */
@@ -225,7 +229,7 @@ function describeRefusal({ message, details }: { message: string; details: strin
 function listen({ bus, facts, onError }: NodeDeps, send: (event: NodeEvent) => void): () => void {
   const subscription = bus.subscribe(subjects.assignment(facts.machine), ({ data }) => {
     const assignment = parseAssignment(data, onError);
-    if (assignment) send({ type: 'ASSIGNED', assignment });
+    if (assignment?.session === facts.session) send({ type: 'ASSIGNED', assignment });
   });
   return () => subscription.unsubscribe();
 }
@@ -248,7 +252,8 @@ function beat(deps: NodeDeps, send: (event: NodeEvent) => void): () => void {
 
 async function readAssignment({ assignments, facts, onError }: NodeDeps): Promise<Assignment | null> {
   const last = await assignments.last(subjects.assignment(facts.machine));
-  return last && parseAssignment(last.data, onError);
+  const assignment = last && parseAssignment(last.data, onError);
+  return assignment?.session === facts.session ? assignment : null;
 }
 
 /** A clean shutdown: everything stops, the log says so, and the cluster places the units elsewhere. */

@@ -7,7 +7,7 @@ import { createNodeStore, type NodeMemory } from './nodeStore.ts';
 
 const nothing: NodeMemory = { bootId: '', assignment: null, rest: [] };
 const memory = (version: number): NodeMemory => {
-  return { bootId: 'b1', assignment: { machine: 'm1', cluster: 'c1', version, units: [] }, rest: [] };
+  return { bootId: 'b1', assignment: { machine: 'm1', cluster: 'c1', session: 's1', version, units: [] }, rest: [] };
 };
 
 describe('the memory of a node', { timeout: 10_000 }, () => {

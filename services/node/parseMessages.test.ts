@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { encodeJson } from '../../shared/protocol/json.ts';
 import { parseAssignment, parseHeartbeatReply, parseJournalRequest } from './parseMessages.ts';
 
-const good = { machine: 'm1', cluster: 'c1', version: 3, units: [] };
+const good = { machine: 'm1', cluster: 'c1', session: 's1', version: 3, units: [] };
 
 test('an assignment is taken as it was sent', () => {
   const unit = {

@@ -5,6 +5,7 @@ import type { Assignment, HeartbeatReply, JournalRequest } from '../../shared/pr
 const assignment = z.object({
   machine: z.string(),
   cluster: z.string(),
+  session: z.string(),
   version: z.number().int(),
   units: z.array(
     z.object({

@@ -47,21 +47,26 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   function enqueue(event: NodeEvent, cause: string): void {
     queue.push({ event, cause });
-    working ??= work().finally(() => {
-      working = null;
-    });
+    working ??= work();
   }
 
   async function work(): Promise<void> {
     // Lets everything that happens in this turn of the event loop go out in one commit.
     await Promise.resolve();
-    while (queue.length > 0 && !signal.aborted) {
-      const taken = queue;
-      const batch = taken.slice(0, batchSize);
-      if (!(await tryAppend(batch))) await delay(clock, retryMs, signal);
-      // A sync in the meantime has put another queue in its place.
-      else if (queue === taken) queue = taken.slice(batch.length);
+    try {
+      while (queue.length > 0 && !signal.aborted) await appendNext();
+    } finally {
+      // In the same breath as the look at the queue: what is enqueued from now on starts the work anew.
+      working = null;
     }
+  }
+
+  async function appendNext(): Promise<void> {
+    const taken = queue;
+    const batch = taken.slice(0, batchSize);
+    if (!(await tryAppend(batch))) await delay(clock, retryMs, signal);
+    // A sync in the meantime has put another queue in its place.
+    else if (queue === taken) queue = taken.slice(batch.length);
   }
 
   async function tryAppend(batch: typeof queue): Promise<boolean> {

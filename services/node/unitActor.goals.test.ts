@@ -141,6 +141,8 @@ async function take(unit: SimulatedUnit, step: Step): Promise<'ended' | 'wished'
       return null;
     case 'end':
     case 'fail': {
+      // What has just started is heard of first: only then is it known whose end it is.
+      await unit.clock.advance(0);
       const isUp = unit.host.running().length > 0 && active.has(unit.last()?.sub ?? '');
       unit.host.end('a.service', step.do === 'end' ? exited(0) : killed('SIGSEGV'));
       await unit.clock.advance(0);

@@ -110,7 +110,8 @@ const unitSetup = setup({
     fulfil: assign({ startWished: ({ context }) => context.startWished && !isUp(context) }),
     begin: assign(({ context }) => begun(context)),
     takeUp: assign(({ context }, { main }: { main: MainProcess | null }) => (main ? takenUp(context, main) : {})),
-    setMain: assign((_, { main }: { main: MainProcess }) => ({ main })),
+    // Whoever wished a start until now has got it.
+    setMain: assign((_, { main }: { main: MainProcess }) => ({ main, startWished: false })),
     forgetMain: assign({ main: null }),
     countRestart: assign({ restarts: ({ context }) => context.restarts + 1 }),
     nextCommand: assign({ mainIndex: ({ context }) => context.mainIndex + 1, main: null, exit: null }),
@@ -290,6 +291,8 @@ const unitMachine = unitSetup.createMachine({
         },
         // Without ExecStartPost= a service is up as soon as it runs; and ExecStop= is for those that were up.
         startPost: {
+          // Its main process runs: a start that is wished now is had already.
+          on: { SET_GOAL: { actions: ['setGoal', 'fulfil'] } },
           always: [
             { guard: isEmpty('execStartPost'), target: '#unit.active' },
             { guard: 'stopWished', target: '#unit.deactivating.stopSigterm' },

@@ -58,6 +58,7 @@ function node(options: SimulationOptions & { bootId?: string } = {}): Node {
 const assignment = (version: number, ...units: AssignedUnit[]): Assignment => ({
   machine: 'm1',
   cluster: 'c1',
+  session: 's1',
   version,
   units,
 });
@@ -92,7 +93,7 @@ describe('the units of a machine', { timeout: 30_000 }, () => {
   it('do not follow the assignment of another cluster, however new', async () => {
     const { registry, apply, running } = node();
     await apply(5, a);
-    registry.apply({ machine: 'm1', cluster: 'c2', version: 99, units: [] });
+    registry.apply({ machine: 'm1', cluster: 'c2', session: 's1', version: 99, units: [] });
     assert.deepEqual([running(), registry.version, registry.cluster], [['a.service'], 5, 'c1']);
   });
 

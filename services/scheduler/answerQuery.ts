@@ -1,5 +1,5 @@
 import type { ClusterState, MachineState, UnitRecord } from '../../shared/domain/clusterState.ts';
-import { machines, statesOf, unitFile, unitFiles, unitStates } from '../../shared/domain/views.ts';
+import { machines, reportedRows, statesOf, unitFile, unitFiles, unitStates } from '../../shared/domain/views.ts';
 import type { Projection } from '../../shared/log/projection.ts';
 import type { Awaited, QueryAnswers, QueryBody, SchedulerStatus, UnitDetails } from '../../shared/protocol/queries.ts';
 import { hashState } from '../../shared/protocol/stateHash.ts';
@@ -38,7 +38,7 @@ export function allSettled(state: ClusterState, units: string[], until: Awaited)
 function unitDetails(state: ClusterState, name: string, until: Awaited): UnitDetails {
   const unit = state.units.get(name);
   const settled = isSettled(state, name, until);
-  if (!unit) return { name, states: reportedStates(state, name), settled };
+  if (!unit) return { name, states: reportedRows(state, name), settled };
   const file = unitFile(state, unit);
   const waiting = state.waiting.get(name);
   const details = { name, file, states: statesOf(state, unit), settled };
@@ -49,10 +49,6 @@ function unitDetails(state: ClusterState, name: string, until: Awaited): UnitDet
 function textOf(state: ClusterState, name: string): { text?: string } {
   const unit = state.units.get(name);
   return unit ? { text: unit.text } : {};
-}
-
-function reportedStates(state: ClusterState, name: string) {
-  return unitStates(state).filter((row) => row.unit === name);
 }
 
 function rejections(state: ClusterState, unit: UnitRecord): { id: string; reason: string }[] {

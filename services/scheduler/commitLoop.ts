@@ -31,7 +31,8 @@ const refusedRetryMs = 500;
  */
 export class CommitLoop {
   readonly #options: CommitLoopOptions;
-  readonly #limits: { maxBytes: number; maxTasks: number };
+  readonly #limits: { readonly maxBytes: number; maxTasks: number };
+  readonly #mostTasks: number;
   #queue: Queued[] = [];
   #isNudged = false;
   #roomMade = true;
@@ -40,7 +41,8 @@ export class CommitLoop {
   constructor(options: CommitLoopOptions) {
     const { maxBytes } = options;
     this.#options = options;
-    this.#limits = { maxBytes, maxTasks: Math.min(maxTasksPerCommit, Math.ceil(maxBytes / roughBytesPerTask)) };
+    this.#mostTasks = Math.min(maxTasksPerCommit, Math.ceil(maxBytes / roughBytesPerTask));
+    this.#limits = { maxBytes, maxTasks: this.#mostTasks };
   }
 
   submit(command: Command, respond: (reply: CommandReply) => void): void {
@@ -103,6 +105,8 @@ export class CommitLoop {
       return 'committed';
     } catch (error) {
       const reply = error instanceof AppendRefusedError ? logRefused(error) : notLeading;
+      // Perhaps it was too large: what is to be placed goes in smaller parts until one is taken.
+      this.#limits.maxTasks = Math.max(1, Math.floor(this.#limits.maxTasks / 2));
       for (const { respond } of round.replies) respond(reply);
       if (!(error instanceof AppendRefusedError)) throw error;
       return 'refused';
@@ -119,6 +123,7 @@ export class CommitLoop {
     const commands = round.commands.length > 0 ? { commands: round.commands } : {};
     const { seq } = await writer.append({ cause: round.cause, events: round.events, ...commands });
     this.#roomMade = round.makesRoom;
+    this.#limits.maxTasks = this.#mostTasks;
     await projection.reached(seq, signal);
     // At the end of a term nobody may be folding the log any more; the commit is durable all the same.
     if (projection.seq >= seq) onCommitted(round.touched, seq);

@@ -70,10 +70,23 @@ export async function lead(options: LeadOptions): Promise<void> {
 
 function take(loop: CommitLoop, data: Uint8Array, respond: (data: Uint8Array) => void): void {
   const command = parseCommand(data);
-  const answer = (reply: CommandReply) => respond(encodeJson(reply));
+  const answer = (reply: CommandReply) => respond(encodeJson(abridged(reply)));
   if (!isRejection(command)) return loop.submit(command, answer);
   const { code, message, details } = command;
   answer({ ok: false, code, message, details });
+}
+
+/** An answer has to fit into a message, whatever there is to say. */
+const mostLines = 200;
+const longestLine = 2_000;
+
+function abridged(reply: CommandReply): CommandReply {
+  const abridge = (lines: string[]) => [
+    ...lines.slice(0, mostLines).map((line) => line.slice(0, longestLine)),
+    ...(lines.length > mostLines ? [`… and ${lines.length - mostLines} more`] : []),
+  ];
+  if (!reply.ok) return { ...reply, details: abridge(reply.details) };
+  return reply.warnings ? { ...reply, warnings: abridge(reply.warnings) } : reply;
 }
 
 function hear(term: Term, { subject, data, respond }: BusMessage): void {

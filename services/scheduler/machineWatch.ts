@@ -81,6 +81,7 @@ export class MachineWatch {
   #judge(silent: Silence[], now: number): void {
     if (silent.length === 0) {
       this.#echo = null;
+      this.#believed = new Set();
     } else if (this.#echo === null) {
       this.#sendEcho(now);
     } else if (this.#echo.isBack) {

@@ -55,7 +55,10 @@ async function answer(options: QueryServiceOptions, message: BusMessage): Promis
   const inTime = await reachesInTime(options, query, wait);
   if (!inTime) return refuse(message, 'behind', `this scheduler has come to ${projection.seq} of ${query.minSeq} only`);
   const reply: QueryReply = { ok: true, seq: projection.seq, data: answerQuery(projection, query, id) };
-  message.respond(encodeJson(reply));
+  const data = encodeJson(reply);
+  if (data.length <= options.bus.maxPayload) return message.respond(data);
+  const limit = `NATS takes ${options.bus.maxPayload}: raise its max_payload, or ask about fewer units`;
+  refuse(message, 'too-large', `the answer has ${data.length} bytes and ${limit}`);
 }
 
 function refuse(message: BusMessage, code: (QueryReply & { ok: false })['code'], reason: string): void {

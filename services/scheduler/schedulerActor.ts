@@ -57,8 +57,10 @@ function createSchedulerMachine(deps: SchedulerDeps) {
       lead: fromCallback<SchedulerEvent, Term>(({ input, sendBack }) => {
         const { projection, leader, epoch, signal } = input;
         lead({ ...deps, projection, leader, epoch, signal }).catch((error) => {
+          // What comes after the end of the term says nothing of the next one.
+          if (signal.aborted) return;
           if (error instanceof FencedError) leader.fenced(error.message);
-          else if (!signal.aborted) sendBack({ type: 'LOG_FAILED', error });
+          else sendBack({ type: 'LOG_FAILED', error });
         });
         return saveSnapshots(deps, projection);
       }),

@@ -60,6 +60,16 @@ export function unitStates(state: ClusterState): UnitStateView[] {
   return rows.sort(byUnitThenMachine);
 }
 
+/** What machines report of a unit, placed there or not. */
+export function reportedRows(state: ClusterState, unit: string): UnitStateView[] {
+  return [...state.reports.entries()]
+    .flatMap(([machine, reports]) => {
+      const report = reports.get(unit);
+      return report ? [stateView(state, machine, report)] : [];
+    })
+    .sort(byUnitThenMachine);
+}
+
 /** A unit's states on the machines that it is placed on; one row without a machine while it has none but should. */
 export function statesOf(state: ClusterState, unit: UnitRecord): UnitStateView[] {
   const machines = Object.keys(unit.machines).sort();

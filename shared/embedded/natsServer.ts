@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { type Child, startChild } from './childProcess.ts';
+import { choosePort } from './choosePort.ts';
 import { describeError } from './describeError.ts';
 import { type NatsClusterConfig, renderNatsConfig } from './natsConfig.ts';
 
@@ -87,7 +88,7 @@ async function writeConfig(options: NatsServerOptions): Promise<string> {
   const text = renderNatsConfig({
     serverName,
     host,
-    port: port === 0 ? -1 : port,
+    port: port === 0 ? await choosePort(host) : port,
     storeDir: join(dir, 'jetstream'),
     portsDir,
     user,

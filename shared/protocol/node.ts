@@ -26,6 +26,8 @@ export interface Assignment {
   machine: string;
   /** The cluster's id: versions, tokens and goals of another one mean nothing here. */
   cluster: string;
+  /** The start of the agent that it is meant for: another machine with the same id must not take it for its own. */
+  session: string;
   /** Sequence on the log that it reflects; a lower one is older, whoever sent it. */
   version: number;
   units: AssignedUnit[];

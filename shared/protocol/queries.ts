@@ -54,4 +54,4 @@ export interface SchedulerStatus {
 export type QueryReply<T extends QueryBody['type'] = QueryBody['type']> =
   | { ok: true; seq: number; data: QueryAnswers[T] }
   /** `not-leading`: ask again; somebody leads, or will. */
-  | { ok: false; code: 'not-leading' | 'behind' | 'invalid-query'; message: string };
+  | { ok: false; code: 'not-leading' | 'behind' | 'invalid-query' | 'too-large'; message: string };

@@ -10,7 +10,13 @@ const unit = (name: string, changes: Partial<AssignedUnit> = {}): AssignedUnit =
 const known = (changes: Partial<KnownUnit> = {}): KnownUnit => {
   return { hash: 'h1', goal: 1, token: 1, retiring: false, ...changes };
 };
-const assign = (...units: AssignedUnit[]): Assignment => ({ machine: 'm1', cluster: 'c1', version: 9, units });
+const assign = (...units: AssignedUnit[]): Assignment => ({
+  machine: 'm1',
+  cluster: 'c1',
+  session: 's1',
+  version: 9,
+  units,
+});
 
 const tasksFor = (has: KnownUnit | null, wished: AssignedUnit | null): string[] =>
   reconcile(new Map(has ? [['a.service', has]] : []), assign(...(wished ? [wished] : []))).map(

@@ -22,6 +22,7 @@ test('an assignment has all that a machine is to do, by name', () => {
   assert.deepEqual(assignmentOf(state, 'm1', 9), {
     machine: 'm1',
     cluster: 'c1',
+    session: 'm1-1',
     version: 9,
     units: [
       {
@@ -46,7 +47,7 @@ test('an assignment has all that a machine is to do, by name', () => {
       },
     ],
   });
-  assert.deepEqual(assignmentOf(state, 'm2', 9), { machine: 'm2', cluster: 'c1', version: 9, units: [] });
+  assert.deepEqual(assignmentOf(state, 'm2', 9), { machine: 'm2', cluster: 'c1', session: '', version: 9, units: [] });
 });
 
 function assignments(state: ClusterState): Map<string, string> {

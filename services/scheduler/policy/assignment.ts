@@ -15,7 +15,8 @@ export function assignmentOf(state: ClusterState, machine: string, version: numb
     const token = unit.placement.global ? goal : place.token;
     units.push({ name, text, hash, desired, token, goal, restart, cluster });
   }
-  return { machine, cluster, version, units };
+  const session = state.machines.get(machine)?.session ?? '';
+  return { machine, cluster, session, version, units };
 }
 
 /** The machines whose assignment the event changes; to be asked before and after it is applied. */
