@@ -53,7 +53,8 @@ const verbatim = new Set([
   'PortBindings',
   'Options',
 ]);
-const unordered = new Set(['Binds']);
+/** The command line keeps these in maps of Go, whose order is left to chance. */
+const unordered = new Set(['Binds', 'Env']);
 /** Fields that the command line only sends when it was told to: false and 0 count there. */
 const telling = new Set(['Init', 'StopTimeout']);
 /** Who is attached is the client's own matter; a unit's container has no client. */

@@ -117,4 +117,9 @@ describe('the name of a container without a name', () => {
     assert.match(name, /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/);
     assert.notEqual(name, defaultName('web\\x2d@a:b.service', '213f16a7b9c2d4e6f8'));
   });
+
+  it('has each variable once: the last one that was given', async () => {
+    const { Env } = await finishBody(runOf('-e', 'A=1', '-e', 'B=1', '-e', 'A=2', 'image'), {}, marks);
+    assert.deepEqual([...(Env ?? [])].sort(), ['A=2', 'B=1']);
+  });
 });

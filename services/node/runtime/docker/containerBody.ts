@@ -50,7 +50,7 @@ export async function finishBody(
   marks: Marks,
 ): Promise<CreateBody> {
   const fromFiles = await Promise.all(run.envFiles.map(readEnvFile));
-  const env = resolveEnv([...fromFiles.flat(), ...(run.body.Env ?? [])], environment);
+  const env = resolveEnv(lastOfEach([...fromFiles.flat(), ...(run.body.Env ?? [])]), environment);
   const { AutoRemove: _ownRemoval, ...host } = run.body.HostConfig;
   const { OpenStdin, StdinOnce: _noClient, ...rest } = run.body;
   return {
@@ -74,6 +74,11 @@ function labelsOf(run: DockerRun, marks: Marks): Record<string, string> {
     ...(marks.token === undefined ? {} : { [labelKeys.token]: String(marks.token) }),
     ...(run.remove ? { [labelKeys.disposable]: 'true' } : {}),
   };
+}
+
+/** Of a variable that is given several times the last one counts, as with the docker command; a program would take the first. */
+function lastOfEach(entries: readonly string[]): string[] {
+  return [...new Map(entries.map((entry) => [entry.split('=', 1)[0], entry])).values()];
 }
 
 /** `NAME` without a value takes it from the environment; where that has none, the image's own value is unset. */
