@@ -49,13 +49,13 @@ describe('the body of a container', () => {
     assert.deepEqual(Env, ['A=1', 'C', 'D=4']);
   });
 
-  it('has the variables of files before those of the command line', async () => {
+  it('has the variables of files, over which those of the command line win', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'flotilla-env-'));
     try {
       const file = join(directory, 'env');
       await writeFile(file, '# comment\n\nA\nFILE=1 #2\n  INDENTED=x\r\n');
       const { Env } = await finishBody(runOf('--env-file', file, '-e', 'FILE=3', 'image'), { A: 'a' }, marks);
-      assert.deepEqual(Env, ['A=a', 'FILE=1 #2', 'INDENTED=x', 'FILE=3']);
+      assert.deepEqual(Env, ['A=a', 'FILE=3', 'INDENTED=x']);
       const missing = finishBody(runOf('--env-file', join(directory, 'none'), 'image'), {}, marks);
       await assert.rejects(
         missing,
