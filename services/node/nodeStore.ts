@@ -1,5 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { UnitReport } from '../../shared/domain/events.ts';
 import type { Assignment } from '../../shared/protocol/node.ts';
 
@@ -20,6 +21,9 @@ export interface NodeStore {
   flush(): Promise<void>;
 }
 
+/** At most so often it is written, ms. */
+const pauseMs = 100;
+
 const nothing: NodeMemory = { bootId: '', assignment: null, rest: [] };
 
 /**
@@ -30,6 +34,12 @@ export function createNodeStore(directory: string, onError: (error: unknown) => 
   const path = join(directory, 'node.json');
   let writing: Promise<void> | null = null;
   let wanted: (() => NodeMemory) | null = null;
+  let hurry = new AbortController();
+
+  /** The whole memory is written each time; what changes meanwhile goes together. */
+  function pause(): Promise<void> {
+    return sleep(pauseMs, undefined, { signal: hurry.signal, ref: false }).catch(() => undefined);
+  }
 
   async function writeAll(): Promise<void> {
     try {
@@ -38,6 +48,7 @@ export function createNodeStore(directory: string, onError: (error: unknown) => 
         wanted = null;
         await writeFile(`${path}.new`, JSON.stringify(memory()), { mode: 0o600 });
         await rename(`${path}.new`, path);
+        await pause();
       }
     } catch (error) {
       onError(error);
@@ -60,7 +71,9 @@ export function createNodeStore(directory: string, onError: (error: unknown) => 
       writing ??= writeAll();
     },
     async flush() {
+      hurry.abort();
       while (writing) await writing;
+      hurry = new AbortController();
     },
   };
 }

@@ -4,7 +4,7 @@
  * (no root, no delegation), units do without.
  */
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { mkdir, readFile, rmdir, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 
 /** Where this agent's units may have their groups: below the agent's own; null where none may be made. */
@@ -53,10 +53,13 @@ function canBeMade(group: string): boolean {
 
 /** Makes the group, if it is not there; false where that is refused. */
 export async function createGroup(group: string): Promise<boolean> {
-  return mkdir(group, { recursive: true }).then(
-    () => true,
-    () => false,
-  );
+  try {
+    mkdirSync(group, { recursive: true });
+    return true;
+  } catch {
+    // Not permitted here and now: the unit does without.
+    return false;
+  }
 }
 
 /** The pids in the group; none where there is no such group. */
@@ -67,9 +70,21 @@ export async function groupMembers(group: string): Promise<number[]> {
 
 /** Removes a group, and the one that it is in where it was the last; false while there are processes in it. */
 export async function removeGroup(group: string): Promise<boolean> {
-  const removed = await rmdir(group).then(() => true, unless('EBUSY', 'ENOENT'));
-  if (removed) await rmdir(dirname(group)).catch(unless('EBUSY', 'ENOTEMPTY', 'ENOENT'));
-  return removed ?? (await stat(group).catch(unless('ENOENT'))) === undefined;
+  const outcome = removeNow(group);
+  if (outcome === null) removeNow(dirname(group));
+  return outcome === null || outcome === 'ENOENT';
+}
+
+/** Null when it is removed, else why not, where that may be. */
+function removeNow(group: string): string | null {
+  try {
+    rmdirSync(group);
+    return null;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['EBUSY', 'ENOTEMPTY', 'ENOENT'].includes(code)) throw error;
+    return code;
+  }
 }
 
 function unless(...codes: string[]): (error: unknown) => undefined {

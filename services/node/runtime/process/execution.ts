@@ -3,7 +3,7 @@
  * missing is told as a {@link StartError}.
  */
 import { execFile } from 'node:child_process';
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ExecCommand, ServiceSpec } from '../../../../shared/domain/unitSpec.ts';
@@ -137,8 +137,11 @@ function namePrefix({ path, argv }: ExecCommand): string[] {
 }
 
 async function statIfThere(path: string) {
-  return stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EACCES') return null;
-    throw new StartError(`${path}: ${error.message}`, { cause: error });
-  });
+  try {
+    return statSync(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return null;
+    throw new StartError(`${path}: ${message}`, { cause: error });
+  }
 }

@@ -3,7 +3,7 @@
  * writes down how it ended. What it writes, the record, has its one home here: {@link shimScript} writes it,
  * {@link parseRecord} reads it.
  */
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Exit } from '../runtime.ts';
 import { type ProcessIdentity, parseStat } from './processTable.ts';
@@ -68,13 +68,17 @@ export interface ShimRecord extends ActivationIdentity {
   said: string;
 }
 
-/** Null: there is none, or not yet. */
+/**
+ * Null: there is none, or not yet. Read at once: a few hundred bytes, and hundreds of units may start together, for which
+ * the way through the thread pool costs many times the reading itself. So it is with the other small things of a start.
+ */
 export async function readRecord(path: string): Promise<ShimRecord | null> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
+  try {
+    return parseRecord(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
-  });
-  return parseRecord(text);
+  }
 }
 
 /** Reads a record, also one that is still being written; null where not even its head is complete. */

@@ -1,6 +1,6 @@
 /** Where the process runtime keeps what: `<directory>/shim.sh` and `<directory>/units/<unit>/`. */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findParentGroup } from './controlGroup.ts';
 import { readBootId } from './processTable.ts';
@@ -58,7 +58,7 @@ export async function unitsIn(site: Site): Promise<string[]> {
 
 /** True when there was none. */
 export async function makeDirectory({ directory }: UnitFiles): Promise<boolean> {
-  return (await mkdir(directory, { recursive: true })) !== undefined;
+  return mkdirSync(directory, { recursive: true }) !== undefined;
 }
 
 let lastControl = 0;
@@ -70,11 +70,18 @@ export function controlRecord({ directory }: UnitFiles): string {
 
 /** The records of all that was ever started for the unit and not cleared away. */
 export async function recordsIn({ directory }: UnitFiles): Promise<string[]> {
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
+  return namesIn(directory)
+    .filter((name) => name === 'main' || name.startsWith('control-'))
+    .map((name) => join(directory, name));
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
-  });
-  return names.filter((name) => name === 'main' || name.startsWith('control-')).map((name) => join(directory, name));
+  }
 }
 
 export async function removeDirectory({ directory }: UnitFiles): Promise<void> {
