@@ -37,9 +37,7 @@ export class MachineWatch {
     this.#options = options;
     this.#checkedAt = clock.monotonicNow();
     this.#inbox = bus.createInbox();
-    const echoes = bus.subscribe(this.#inbox, () => {
-      if (this.#echo) this.#echo.isBack = true;
-    });
+    const echoes = bus.subscribe(this.#inbox, () => this.#heardEcho());
     const off = bus.onConnectionChange(() => this.#pardon());
     this.#ends = [() => echoes.unsubscribe(), off, () => clock.clearTimeout(this.#timer)];
     this.#timer = clock.setTimeout(() => this.#check(), checkMs);
@@ -76,6 +74,16 @@ export class MachineWatch {
     this.#checkedAt = now;
     this.#judge(this.#overdue(), now);
     this.#timer = clock.setTimeout(() => this.#check(), checkMs);
+  }
+
+  /** What it proves counts at once; what was believed before waits for the next check. */
+  #heardEcho(): void {
+    if (this.#echo === null) return;
+    this.#echo.isBack = true;
+    const silent = this.#overdue();
+    if (silent.some(({ machine }) => !this.#believed.has(machine))) {
+      this.#judge(silent, this.#options.clock.monotonicNow());
+    }
   }
 
   #judge(silent: Silence[], now: number): void {
