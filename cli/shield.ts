@@ -20,7 +20,7 @@ function shieldOne(arg: string): string[] {
   const withValue = /^(--[^=]+=)(.*)$/s.exec(arg);
   if (withValue) return [`${withValue[1]}${mark}${withValue[2]}`];
   const isOption = arg.startsWith('-') && arg !== '-';
-  return [!isOption && (arg === '-' || Number.isFinite(Number(arg))) ? mark + arg : arg];
+  return [!isOption && (arg === '-' || !Number.isNaN(Number(arg))) ? mark + arg : arg];
 }
 
 /** Takes the marks off again, anywhere in what the parser made of the arguments. */
