@@ -28,7 +28,7 @@ export function run({ quick }: { quick: boolean }): Promise<Row[]> {
         what: '3 idle nodes',
         flotilla: nodesPercent,
         unit: '% of a core',
-        more: false,
+
         goal: '≤ 2 %',
         met: nodesPercent <= 2,
         baseline: { what: 'with the scheduler and NATS', value: allPercent },
@@ -37,7 +37,7 @@ export function run({ quick }: { quick: boolean }): Promise<Row[]> {
         what: 'largest process',
         flotilla: megabytes,
         unit: 'MB',
-        more: false,
+
         goal: '≤ 100 MB',
         met: megabytes <= 100,
         baseline: { what: 'this benchmark’s own process', value: own },

@@ -33,9 +33,7 @@ export async function run({ quick }: { quick: boolean }): Promise<Row[]> {
     const value = (1000 * events) / parsing;
     const baseline = { what: 'the same messages received and parsed, not folded', value };
     const what = `replay of ${events.toLocaleString('en-US')} events`;
-    return [
-      { what, flotilla: rate, unit: 'events/s', baseline, more: true, goal: '≥ 300,000/s', met: rate >= 300_000 },
-    ];
+    return [{ what, flotilla: rate, unit: 'events/s', baseline, goal: '≥ 300,000/s', met: rate >= 300_000 }];
   } finally {
     await link.close();
     for (const cleanUp of cleanUps) await cleanUp();

@@ -7,8 +7,6 @@ export interface Row {
   unit: string;
   /** What was measured beside it. */
   baseline: { what: string; value: number };
-  /** Whether more is better. */
-  more: boolean;
   /** What the project wants, as text: `≤ 3 s`. */
   goal: string;
   met: boolean;
