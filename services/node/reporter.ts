@@ -3,7 +3,7 @@ import { digestReports } from '../../shared/domain/digest.ts';
 import type { NodeEvent, UnitReport } from '../../shared/domain/events.ts';
 import { FencedError } from '../../shared/log/appendOnce.ts';
 import { AppendRefusedError, type EventLog, LogUnavailableError } from '../../shared/log/eventLog.ts';
-import { emptyHead } from '../../shared/log/projection.ts';
+import { emptyHead } from '../../shared/log/fold.ts';
 import type { SubjectWriter } from '../../shared/log/subjectWriter.ts';
 import { hashCommit } from '../../shared/protocol/commit.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';

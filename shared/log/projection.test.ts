@@ -10,7 +10,8 @@ import { encodeCommit, hashCommit } from '../protocol/commit.ts';
 import { subjects } from '../protocol/subjects.ts';
 import { CorruptCommitError, NewerSchemaError, schemaVersion } from '../protocol/upcasts.ts';
 import type { LogRecord } from './eventLog.ts';
-import { BrokenChainError, emptyHead, Projection } from './projection.ts';
+import { BrokenChainError, emptyHead } from './fold.ts';
+import { Projection } from './projection.ts';
 
 /** Commits on two subjects in turns, each chained to the one before it on its own. */
 function history(commits: readonly { events: Event[] }[]): LogRecord[] {

@@ -1,12 +1,13 @@
 import type { Clock } from '../clock/clock.ts';
+import type { Event } from '../domain/events.ts';
 import { type Commit, encodeCommit, hashCommit } from '../protocol/commit.ts';
 import { schemaVersion } from '../protocol/upcasts.ts';
 import { appendOnce } from './appendOnce.ts';
 import type { EventLog, LogRecord } from './eventLog.ts';
-import { emptyHead, type Head } from './projection.ts';
+import { emptyHead, type Head } from './fold.ts';
 
 /** The one way to append commits to a subject. Make one for each time of having that subject to write on. */
-export interface SubjectWriter {
+export interface SubjectWriter<E = Event> {
   /** Where the subject ends, as far as this writer knows: the next commit is appended right there. */
   readonly head: Head;
   /** Moves the head while catching up. */
@@ -21,11 +22,11 @@ export interface SubjectWriter {
    * @throws {AppendRefusedError} the log does not take it. It is not on the log.
    * @throws {OutcomeUnknownError} the signal aborted while it was open whether the commit is on the log.
    */
-  append(draft: CommitDraft): Promise<{ seq: number; commit: Commit }>;
+  append(draft: CommitDraft<E>): Promise<{ seq: number; commit: Commit<E> }>;
 }
 
 /** What the writer of a commit says; the rest follows from where it stands. */
-export interface CommitDraft extends Pick<Commit, 'cause' | 'events' | 'commands'> {
+export interface CommitDraft<E = Event> extends Pick<Commit<E>, 'cause' | 'events' | 'commands'> {
   /** The wall clock, ms since 1970; now unless stated. */
   at?: number;
 }
@@ -42,15 +43,15 @@ export interface SubjectWriterOptions {
   signal: AbortSignal;
 }
 
-export function createSubjectWriter(options: SubjectWriterOptions): SubjectWriter {
+export function createSubjectWriter<E = Event>(options: SubjectWriterOptions): SubjectWriter<E> {
   const { subject, by, ids, clock } = options;
   let head = emptyHead;
   let appending = false;
 
-  async function append(draft: CommitDraft): Promise<{ seq: number; commit: Commit }> {
+  async function append(draft: CommitDraft<E>): Promise<{ seq: number; commit: Commit<E> }> {
     const { cause, events, commands, at = clock.now() } = draft;
     const fields = { v: schemaVersion, id: ids(), at, by, cause, prev: head.hash };
-    const commit: Commit = { ...fields, ...(commands ? { commands } : {}), events };
+    const commit: Commit<E> = { ...fields, ...(commands ? { commands } : {}), events };
     const data = encodeCommit(commit);
     const seq = await appendOnce(options, { subject, id: commit.id, data, expectedSeq: head.seq });
     head = later(head, { seq, hash: hashCommit(data) });

@@ -42,7 +42,7 @@ export function causeOf(commit: Commit, event: Caused<Event>): string {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-export function encodeCommit(commit: Commit): Uint8Array {
+export function encodeCommit<E = Event>(commit: Commit<E>): Uint8Array {
   return encoder.encode(JSON.stringify(commit));
 }
 
@@ -51,14 +51,14 @@ export function encodeCommit(commit: Commit): Uint8Array {
  * @throws {CorruptCommitError} these bytes are no commit.
  * @throws {NewerSchemaError} a newer version of Flotilla wrote it.
  */
-export function decodeCommit(data: Uint8Array): Commit {
+export function decodeCommit<E = Event>(data: Uint8Array): Commit<E> {
   let raw: unknown;
   try {
     raw = JSON.parse(decoder.decode(data));
   } catch (cause) {
     throw new CorruptCommitError('a commit on the log is not JSON', { cause });
   }
-  return upcast(raw);
+  return upcast<E>(raw);
 }
 
 /** What the next commit on the same subject carries as `prev`. */

@@ -1,3 +1,4 @@
+import type { Event } from '../domain/events.ts';
 import type { Commit } from './commit.ts';
 
 /** The schema version that this build writes. */
@@ -11,7 +12,7 @@ const upcasts: Record<number, (commit: Record<string, unknown>) => Record<string
  * @throws {CorruptCommitError} it has no shape of any version.
  * @throws {NewerSchemaError} it was written by a newer version.
  */
-export function upcast(raw: unknown): Commit {
+export function upcast<E = Event>(raw: unknown): Commit<E> {
   if (!isCommitShaped(raw)) throw new CorruptCommitError('a message on the log does not have the shape of a commit');
   if (raw.v > schemaVersion) throw new NewerSchemaError(raw.v);
   let commit: Record<string, unknown> & { v: number } = raw;
@@ -20,7 +21,7 @@ export function upcast(raw: unknown): Commit {
     if (!step) throw new CorruptCommitError(`no upcast from schema version ${commit.v}`);
     commit = { ...step(commit), v: commit.v + 1 };
   }
-  return commit as unknown as Commit;
+  return commit as unknown as Commit<E>;
 }
 
 function isCommitShaped(raw: unknown): raw is Record<string, unknown> & { v: number } {

@@ -1,12 +1,13 @@
 /** Schedulers on the twins of everything around them, in simulated time: what they do can be seen from all sides. */
 import type { TestContext } from 'node:test';
-import { type Scheduler, startScheduler } from '../../services/scheduler/schedulerActor.ts';
+import { startScheduler } from '../../services/scheduler/schedulerActor.ts';
 import type { Bus } from '../../shared/bus/bus.ts';
 import { createMemoryNetwork, type MemoryBus } from '../../shared/bus/memoryBus.ts';
 import { createSimulatedClock } from '../../shared/clock/simulatedClock.ts';
 import type { MachineFacts } from '../../shared/domain/events.ts';
 import { createMemoryLog, type MemoryLogHandle } from '../../shared/log/memoryLog.ts';
 import { createMemorySnapshots } from '../../shared/log/memorySnapshots.ts';
+import type { Replica } from '../../shared/log/replicaActor.ts';
 import type { CommandBody, CommandReply } from '../../shared/protocol/commands.ts';
 import { type Commit, decodeCommit } from '../../shared/protocol/commit.ts';
 import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
@@ -15,7 +16,7 @@ import type { Query, QueryReply } from '../../shared/protocol/queries.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { machineFacts } from './samples.ts';
 
-export interface RunningScheduler extends Scheduler {
+export interface RunningScheduler extends Replica {
   readonly bus: MemoryBus;
   readonly log: MemoryLogHandle;
   readonly states: string[];

@@ -1,0 +1,243 @@
+/**
+ * A replica of what a role folds from its log (the scheduler's cluster, the key/value store): it folds, serves whoever
+ * asks and, while it leads, writes. What lives in time is here; what the role does, and decides, is given to it.
+ */
+import { assign, createActor, fromCallback, fromPromise, setup } from 'xstate';
+import type { Caused } from '../protocol/commit.ts';
+import { FencedError } from './appendOnce.ts';
+import type { EventLog } from './eventLog.ts';
+import type { Fold } from './fold.ts';
+import { type Leader, startLeader } from './leaderActor.ts';
+import type { LeaderOptions } from './leaderWork.ts';
+import { createSubjectWriter } from './subjectWriter.ts';
+
+export interface ReplicaOptions<E, P extends Fold<E>> extends Omit<LeaderOptions, 'hooks'> {
+  log: EventLog;
+  /** What the leader of the role writes on. */
+  subject: string;
+  /** Where to begin folding: a snapshot, or nothing. */
+  load: () => Promise<P>;
+  /** What stands on the log first in each term. */
+  elected: (projection: P, epoch: number) => Caused<E>;
+  /** Of the last election that is in the projection; 0: there was none. */
+  epochOf: (projection: P) => number;
+  /** Answers whoever asks, from when the replica is up to date, leading or not; returns what ends it. */
+  serve: (projection: P, leader: Leader) => () => void;
+  /**
+   * One term of leadership; resolves at its end.
+   * @throws {FencedError} somebody else leads.
+   */
+  lead: (term: ReplicaTerm<P>) => Promise<void>;
+}
+
+export interface ReplicaTerm<P> {
+  projection: P;
+  leader: Leader;
+  epoch: number;
+  /** Aborts at the end of the term. */
+  signal: AbortSignal;
+}
+
+export type ReplicaState = 'loading' | 'replaying' | 'following' | 'leading' | 'stopped' | 'failed';
+
+export interface Replica {
+  readonly state: ReplicaState;
+  stop(): void;
+  /** Resolves at the end: null when it was told to stop, else what is wrong with the log. */
+  readonly ended: Promise<unknown>;
+}
+
+type ReplicaEvent =
+  | { type: 'CAUGHT_UP' }
+  | { type: 'LEADING'; epoch: number; signal: AbortSignal }
+  | { type: 'FOLLOWING' }
+  | { type: 'LOG_FAILED'; error: unknown }
+  | { type: 'STOP' };
+
+type Send = (event: ReplicaEvent) => void;
+
+interface ReplicaContext {
+  leader: Leader | null;
+  error: unknown;
+}
+
+type Term = Omit<ReplicaTerm<unknown>, 'projection'>;
+
+/** What is done in the chart's states. */
+interface ReplicaWork {
+  load(): Promise<void>;
+  follow(send: Send): () => void;
+  campaign(send: Send): Leader;
+  serve(leader: Leader): () => void;
+  lead(term: Term): Promise<void>;
+}
+
+export function startReplica<E, P extends Fold<E>>(
+  options: ReplicaOptions<E, P>,
+  onState: (state: ReplicaState) => void = () => undefined,
+): Replica {
+  const actor = createActor(createReplicaMachine(workOf(options)), { clock: options.clock });
+  let state: ReplicaState = 'loading';
+  const ended = new Promise<unknown>((resolve) => {
+    actor.subscribe({
+      next: ({ value }) => {
+        const next = nameOf(value);
+        if (next !== state) onState(next);
+        state = next;
+      },
+      complete: () => resolve(actor.getSnapshot().context.error),
+    });
+  });
+  actor.start();
+  return {
+    get state() {
+      return state;
+    },
+    stop: () => actor.send({ type: 'STOP' }),
+    ended,
+  };
+}
+
+function createReplicaMachine(work: ReplicaWork) {
+  return setup({
+    types: {} as { context: ReplicaContext; events: ReplicaEvent },
+    actors: {
+      load: fromPromise(() => work.load()),
+      follow: fromCallback<ReplicaEvent>(({ sendBack }) => work.follow(sendBack)),
+      serve: fromCallback<ReplicaEvent, Leader | null>(({ input }) => (input ? work.serve(input) : undefined)),
+      lead: fromPromise<void, Term>(({ input }) => work.lead(input)),
+    },
+    actions: {
+      startLeader: assign({ leader: ({ self }) => work.campaign((event) => self.send(event)) }),
+      resign: ({ context }) => context.leader?.resign(),
+      fail: assign((_, { error }: { error: unknown }) => ({ error })),
+    },
+  }).createMachine({
+    id: 'replica',
+    context: { leader: null, error: null },
+    initial: 'loading',
+    on: {
+      STOP: '.stopped',
+      LOG_FAILED: { target: '.failed', actions: { type: 'fail', params: ({ event }) => ({ error: event.error }) } },
+    },
+    states: {
+      loading: {
+        invoke: {
+          src: 'load',
+          onDone: 'running',
+          onError: { target: 'failed', actions: { type: 'fail', params: ({ event }) => ({ error: event.error }) } },
+        },
+      },
+      running: {
+        initial: 'replaying',
+        invoke: { src: 'follow' },
+        states: {
+          replaying: { on: { CAUGHT_UP: 'serving' } },
+          serving: {
+            entry: 'startLeader',
+            exit: 'resign',
+            invoke: { src: 'serve', input: ({ context }) => context.leader },
+            initial: 'following',
+            on: { FOLLOWING: '.following', LEADING: '.leading' },
+            states: {
+              following: {},
+              leading: {
+                invoke: {
+                  src: 'lead',
+                  input: ({ context, event }) => termOf(context, event),
+                  onError: {
+                    target: '#replica.failed',
+                    actions: { type: 'fail', params: ({ event }) => ({ error: event.error }) },
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+      stopped: { type: 'final' },
+      failed: { type: 'final' },
+    },
+  });
+}
+
+function termOf({ leader }: ReplicaContext, event: ReplicaEvent): Term {
+  if (event.type !== 'LEADING' || !leader) throw new Error('a replica leads only when it was elected');
+  return { leader, epoch: event.epoch, signal: event.signal };
+}
+
+function workOf<E, P extends Fold<E>>(options: ReplicaOptions<E, P>): ReplicaWork {
+  let loaded: P | null = null;
+  const projection = () => {
+    if (!loaded) throw new Error('the projection is used before it is loaded');
+    return loaded;
+  };
+  return {
+    load: async () => {
+      loaded = await options.load();
+    },
+    follow: (send) => follow(options.log, projection(), send),
+    campaign: (send) => candidate(options, projection(), send),
+    serve: (leader) => options.serve(projection(), leader),
+    lead: async (term) => {
+      try {
+        await options.lead({ ...term, projection: projection() });
+      } catch (error) {
+        // What comes after the end of the term says nothing of the next one.
+        if (term.signal.aborted) return;
+        if (!(error instanceof FencedError)) throw error;
+        term.leader.fenced(error.message);
+      }
+    },
+  };
+}
+
+/** Folds the log for as long as the replica runs. A log that cannot be folded ends it. */
+function follow<E>(log: EventLog, projection: Fold<E>, send: Send): () => void {
+  const stop = new AbortController();
+  const onIdle = () => send({ type: 'CAUGHT_UP' });
+  const fold = async () => {
+    for await (const record of log.tail({ fromSeq: projection.seq + 1, signal: stop.signal, onIdle })) {
+      // A leader may have folded it already, when it was acknowledged.
+      if (record.seq > projection.seq) projection.apply(record);
+    }
+  };
+  fold().catch((error) => send({ type: 'LOG_FAILED', error }));
+  return () => stop.abort();
+}
+
+/** This replica as a candidate: how it catches up, and how its election gets on the log. */
+function candidate<E, P extends Fold<E>>(options: ReplicaOptions<E, P>, projection: P, send: Send): Leader {
+  const { role, id, log, subject, clock, ids } = options;
+  const catchUp = async (signal: AbortSignal) => projection.reached((await log.bounds()).last, signal);
+  return startLeader({
+    ...options,
+    hooks: {
+      catchUp: (_epoch, signal) => catchUp(signal),
+      elect: async (epoch, signal) => {
+        const writer = createSubjectWriter<E>({ log, subject, by: `${role}/${id}`, ids, clock, signal });
+        for (;;) {
+          if (options.epochOf(projection) > epoch) throw new FencedError('a later epoch is on the log');
+          writer.reset(projection.head(subject));
+          const events = [options.elected(projection, epoch)];
+          try {
+            const { seq } = await writer.append({ cause: `election ${epoch}`, events });
+            return await projection.reached(seq, signal);
+          } catch (error) {
+            if (!(error instanceof FencedError) || signal.aborted) throw error;
+            await catchUp(signal);
+          }
+        }
+      },
+      onLeading: (epoch, signal) => send({ type: 'LEADING', epoch, signal }),
+      onFollowing: () => send({ type: 'FOLLOWING' }),
+    },
+  });
+}
+
+type Value = 'loading' | 'stopped' | 'failed' | { running: 'replaying' | { serving: 'following' | 'leading' } };
+
+function nameOf(value: Value): ReplicaState {
+  if (typeof value === 'string') return value;
+  return typeof value.running === 'string' ? value.running : value.running.serving;
+}
