@@ -34,7 +34,13 @@ export const streams = {
 
 export type Role = 'scheduler' | 'kv';
 
-const prefix = { node: 'flotilla.log.node.', fence: 'flotilla.fence.', assign: 'flotilla.assign.', hb: 'flotilla.hb.' };
+const prefix = {
+  node: 'flotilla.log.node.',
+  fence: 'flotilla.fence.',
+  assign: 'flotilla.assign.',
+  hb: 'flotilla.hb.',
+  kvWatch: 'flotilla.watch.kv.',
+};
 
 export const subjects = {
   /** Every subject of the `FLOTILLA` stream. */
@@ -64,6 +70,15 @@ export const subjects = {
   allHeartbeats: `${prefix.hb}*`,
   /** Heartbeats of a machine's node: request/reply, answered by the leading scheduler. */
   heartbeat: (machine: string) => `${prefix.hb}${encodeToken(machine)}`,
+
+  /** Commands to the key/value store: request/reply, answered by the leading store. */
+  kvCommands: 'flotilla.cmd.kv',
+  /** Questions to the key/value store: request/reply, answered by any store. */
+  kvQueries: 'flotilla.query.kv',
+  /** Asks any store to send what happens to keys: request, many replies (see `kvWatch.ts`). */
+  kvWatches: 'flotilla.watch.kv',
+  /** The same, to the store that sends already. */
+  kvWatch: (member: string) => `${prefix.kvWatch}${encodeToken(member)}`,
 
   /** Journals of the units on a machine: request, many replies (see `journal.ts`). */
   journal: (machine: string) => `flotilla.journal.${encodeToken(machine)}`,

@@ -45,7 +45,7 @@ const homes: readonly { packages: RegExp; home: RegExp }[] = [
 const impurities =
   /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.|\bprocess\.|\bset(Timeout|Interval|Immediate)\b|\bcrypto\.|\bconsole\.|\bfetch\(/;
 
-const subjectLiteral = /['"`]flotilla\.(log|cmd|query|hb|assign|fence|leader|journal|kv)\b/;
+const subjectLiteral = /['"`]flotilla\.(log|cmd|query|hb|assign|fence|leader|journal|kv|watch)\b/;
 
 /** Everything that breaks a rule, one sentence each; empty when all is well. */
 export function findViolations(files: readonly SourceFile[]): string[] {
