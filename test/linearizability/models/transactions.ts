@@ -21,8 +21,11 @@ export interface TxnOutput {
   /** Of the store, as the answer's header says. */
   revision: number;
   succeeded: boolean;
-  /** One for each operation of the branch: what a get found; whether a delete found something; true for a put. */
-  results: (Versioned | null | boolean)[];
+  /**
+   * One for each operation of the branch: what a get found; whether a delete found something; true for a put. Null where
+   * nobody was told, but it is known all the same that it happened.
+   */
+  results: (Versioned | null | boolean)[] | null;
 }
 
 /** A revision is null where an answer is missing that would have told it. */
@@ -50,13 +53,12 @@ export const transactions: Model<Keys, TxnInput, TxnOutput> = {
     const isPossible =
       output.succeeded === succeeded &&
       (changed ? output.revision > before.revision : output.revision >= before.revision) &&
-      output.results.length === results.length &&
-      results.every((result, index) => agrees(result, output.results[index]));
+      (output.results === null || allAgree(results, output.results));
     return isPossible ? { revision: output.revision, values } : null;
   },
 };
 
-type Result = TxnOutput['results'][number];
+type Result = Versioned | null | boolean;
 
 interface Run {
   succeeded: boolean;
@@ -82,6 +84,10 @@ function apply(values: Map<string, Versioned>, op: KeyOp, modRevision: number | 
   const createRevision = found ? found.createRevision : modRevision;
   values.set(op.key, { value: op.value, version: (found?.version ?? 0) + 1, createRevision, modRevision });
   return true;
+}
+
+function allAgree(expected: readonly Result[], told: readonly Result[]): boolean {
+  return expected.length === told.length && expected.every((result, index) => agrees(result, told[index]));
 }
 
 function agrees(expected: Result, told: Result | undefined): boolean {
