@@ -24,10 +24,16 @@ function parse(argv: readonly string[]): Parsed {
     const command = program.command(`${verb.name} ${verb.args}`.trim(), verb.summary);
     for (const [flags, description] of verb.options) command.option(flags, description);
   }
-  const { args, options } = program.parse(['node', 'flotilla', ...shield(argv)], { run: false });
+  const { args, options } = program.parse(['node', 'flotilla', ...shield(joinVerb(argv))], { run: false });
   const { '--': _, ...given } = options;
   const verb = verbs.find(({ name }) => name === program.matchedCommandName) ?? null;
   return { verb, args: unshield([...args]), options: mapValues(given, unshield) };
+}
+
+/** A verb of two words (`kv serve`) is one to the parser. */
+function joinVerb(argv: readonly string[]): readonly string[] {
+  const name = argv.slice(0, 2).join(' ');
+  return argv.length > 1 && verbs.some((verb) => verb.name === name) ? [name, ...argv.slice(2)] : argv;
 }
 
 function mapValues<T>(record: Record<string, T>, map: (value: T) => T): Record<string, T> {

@@ -226,3 +226,10 @@ export interface WatchRequest extends KeyRange {
   noPut?: boolean;
   noDelete?: boolean;
 }
+
+/** What stands on the store's log. */
+export type KvEvent =
+  /** `cluster`: the store's id, made by its first leader and repeated by every later one. */
+  | { type: 'LeaderElected'; role: 'kv'; epoch: number; leader: string; cluster: string }
+  /** A request's commands, in order; the event's `cause` is the request's id. */
+  | { type: 'KvExecuted'; commands: KvCommand[] };

@@ -6,6 +6,11 @@ import { isSystemError } from './files.ts';
 const range = { first: 20_000, end: 32_768 };
 const tries = 50;
 
+/** A port that nobody listens on: the preferred one, if it is free. See {@link choosePort}. */
+export async function choosePreferredPort(host: string, preferred: number): Promise<number> {
+  return (await isFree(host, preferred)) ? preferred : choosePort(host);
+}
+
 /**
  * A port that nobody listens on, to be listened on for good. Not one that the kernel may give to an outgoing connection:
  * a client that keeps trying to reach a server which is away would sooner or later be given the server's own port, be

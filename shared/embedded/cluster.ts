@@ -4,8 +4,23 @@ import { join, resolve } from 'node:path';
 import type { Clock } from '../clock/clock.ts';
 import { systemClock } from '../clock/systemClock.ts';
 import type { Child } from './childProcess.ts';
-import { type ClusterFile, type ClusterRecord, createClusterRecord, readClusterFile } from './clusterFile.ts';
-import { nodeDir, type ProcessContext, startNatsOf, startNode, startScheduler } from './clusterProcesses.ts';
+import { choosePort, choosePreferredPort } from './choosePort.ts';
+import {
+  type ClusterFile,
+  type ClusterRecord,
+  createClusterRecord,
+  readClusterFile,
+  type StoreEntry,
+} from './clusterFile.ts';
+import {
+  nodeDir,
+  type ProcessContext,
+  startNatsOf,
+  startNode,
+  startScheduler,
+  startStore,
+  storeHost,
+} from './clusterProcesses.ts';
 import { describeError } from './describeError.ts';
 import { findOrFetchNatsServer } from './fetchNatsServer.ts';
 import { readIfThere } from './files.ts';
@@ -17,6 +32,10 @@ import { type Running, type Supervisor, supervise } from './supervisor.ts';
 export interface LaunchOptions extends ProcessContext {
   nodes: number;
   schedulers?: number;
+  /** Key/value stores; none unless stated. */
+  stores?: number;
+  /** The port that the first store has if it is free; otherwise, and for the others, any free one. */
+  etcdPort?: number;
   /** URL of an existing NATS, and what it asks for; otherwise the cluster runs one of its own. */
   server?: string;
   user?: string;
@@ -30,7 +49,7 @@ export interface LaunchOptions extends ProcessContext {
   clock?: Clock;
 }
 
-/** A running cluster on this machine: NATS, schedulers and nodes, each its own process. */
+/** A running cluster on this machine: NATS, schedulers, stores and nodes, each its own process. */
 export interface Cluster {
   /** What `flotilla.json` says at this moment. */
   readonly file: Readonly<ClusterFile>;
@@ -38,7 +57,7 @@ export interface Cluster {
   startNode(number: number): Promise<void>;
   /** SIGKILL to a node: its machine is dead until {@link startNode}. */
   killNode(number: number): Promise<void>;
-  /** Stops schedulers, then nodes and with them their units, then NATS. */
+  /** Stops schedulers and stores, then nodes and with them their units, then NATS. */
   stop(): Promise<void>;
 }
 
@@ -92,16 +111,32 @@ async function launchHeld(options: LaunchOptions, lock: ProcessLock): Promise<Cl
 
 /** What `flotilla.json` says before the first process runs: identities are those of last time, where there are any. */
 async function describeCluster(options: LaunchOptions, before: ClusterFile | null): Promise<ClusterFile> {
-  const { dir, nodes, schedulers = 1 } = options;
+  const { dir, nodes, schedulers = 1, stores = 0 } = options;
   const numbers = Array.from({ length: nodes }, (_, index) => index + 1);
   return {
     ...(await identify(process.pid)),
     ...(options.server === undefined ? ownEndpoint(before) : foreignEndpoint(options.server, options)),
     schedulers: Array.from({ length: schedulers }, () => ({})),
+    stores: await describeStores(stores, before?.stores ?? [], options.etcdPort),
     nodes: await Promise.all(
       numbers.map(async (number) => ({ id: await machineId(dir, number), dir: nodeDir(dir, number) })),
     ),
   };
+}
+
+/** A store keeps its port, which clients know. */
+async function describeStores(
+  count: number,
+  before: readonly StoreEntry[],
+  preferred: number | undefined,
+): Promise<StoreEntry[]> {
+  const stores: StoreEntry[] = [];
+  for (let index = 0; index < count; index++) {
+    const known = before[index]?.port ?? (index === 0 ? preferred : undefined);
+    const port = known === undefined ? await choosePort(storeHost) : await choosePreferredPort(storeHost, known);
+    stores.push({ port });
+  }
+  return stores;
 }
 
 function ownEndpoint(before: ClusterFile | null): Pick<ClusterFile, 'server' | 'user' | 'password' | 'nats'> {
@@ -130,6 +165,7 @@ class LocalCluster implements Cluster {
   readonly #lock: ProcessLock;
   readonly #record: ClusterRecord;
   readonly #schedulers: Supervisor[] = [];
+  readonly #stores: Supervisor[] = [];
   readonly #nodes = new Map<number, Child>();
   #nats: Supervisor | null = null;
   /** What is to bring a dead node back. */
@@ -148,8 +184,9 @@ class LocalCluster implements Cluster {
 
   async start(): Promise<void> {
     if (this.#options.server === undefined) this.#nats = await this.#superviseNats();
-    const { schedulers, nodes } = this.file;
+    const { schedulers, stores, nodes } = this.file;
     for (const index of schedulers.keys()) this.#schedulers.push(await this.#superviseScheduler(index));
+    for (const index of stores.keys()) this.#stores.push(await this.#superviseStore(index));
     for (const index of nodes.keys()) await this.startNode(index + 1);
   }
 
@@ -178,6 +215,8 @@ class LocalCluster implements Cluster {
     try {
       await Promise.all(this.#schedulers.map((scheduler) => scheduler.stop()));
       await this.#stopNodes();
+      // Last: units may take their leave of it.
+      await Promise.all(this.#stores.map((store) => store.stop()));
       await this.#nats?.stop();
       await this.#record.update((file) => {
         delete file.pid;
@@ -249,13 +288,30 @@ class LocalCluster implements Cluster {
     });
   }
 
+  #superviseStore(index: number): Promise<Supervisor> {
+    return this.#superviseService(`kv ${index + 1}`, 'stores', index, () =>
+      startStore(this.#options, this.file, index + 1),
+    );
+  }
+
   #superviseScheduler(index: number): Promise<Supervisor> {
-    return this.#supervise(`scheduler ${index + 1}`, {
+    return this.#superviseService(`scheduler ${index + 1}`, 'schedulers', index, () =>
+      startScheduler(this.#options, this.file, index + 1),
+    );
+  }
+
+  #superviseService(
+    name: string,
+    job: 'schedulers' | 'stores',
+    index: number,
+    startChild: () => Promise<Child>,
+  ): Promise<Supervisor> {
+    return this.#supervise(name, {
       start: async () => {
-        const child = await startScheduler(this.#options, this.file, index + 1);
+        const child = await startChild();
         return { ...child, stop: () => child.stop(serviceStopTimeoutMs) };
       },
-      note: (pid) => this.#note('schedulers', index, pid),
+      note: (pid) => this.#note(job, index, pid),
     });
   }
 
@@ -272,7 +328,7 @@ class LocalCluster implements Cluster {
   }
 
   /** Writes down which process does a job now, or that none does. */
-  async #note(job: 'nats' | 'schedulers' | 'nodes', index: number, pid: number | null): Promise<void> {
+  async #note(job: 'nats' | 'schedulers' | 'stores' | 'nodes', index: number, pid: number | null): Promise<void> {
     const identity = pid === null ? null : await identify(pid);
     await this.#record.update((file) => {
       const entry = job === 'nats' ? file.nats : file[job][index];

@@ -15,6 +15,7 @@ export interface ClusterFile extends Partial<ProcessIdentity> {
   /** Absent when the cluster uses somebody else's NATS. */
   nats?: Partial<ProcessIdentity> & { port: number };
   schedulers: Partial<ProcessIdentity>[];
+  stores: StoreEntry[];
   nodes: NodeEntry[];
 }
 
@@ -22,6 +23,12 @@ export interface NodeEntry extends Partial<ProcessIdentity> {
   /** Machine id, 32 hex digits. */
   id: string;
   dir: string;
+}
+
+/** A key/value store. */
+export interface StoreEntry extends Partial<ProcessIdentity> {
+  /** Where it serves etcd's API, on the loopback interface. */
+  port: number;
 }
 
 /** `flotilla.json` is there but cannot be understood. */
@@ -43,7 +50,8 @@ export async function readClusterFile(dir: string): Promise<ClusterFile | null> 
   if (text === null) return null;
   try {
     const file: unknown = JSON.parse(text);
-    if (isClusterFile(file)) return file;
+    // Older versions had no stores.
+    if (isClusterFile(file)) return { ...file, stores: file.stores ?? [] };
   } catch (cause) {
     throw new ClusterFileError(`${path} is not JSON`, { cause });
   }

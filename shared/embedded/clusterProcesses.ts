@@ -4,6 +4,9 @@ import { type Child, startChild } from './childProcess.ts';
 import type { ClusterFile } from './clusterFile.ts';
 import { type NatsServer, NatsServerStartError, startNatsServer } from './natsServer.ts';
 
+/** Where the stores of a cluster on one machine listen. */
+export const storeHost = '127.0.0.1';
+
 /** How the processes of one cluster are started. */
 export interface ProcessContext {
   dir: string;
@@ -20,6 +23,14 @@ export interface ProcessContext {
 export function startScheduler(context: ProcessContext, file: ClusterFile, number: number): Promise<Child> {
   const dir = join(context.dir, `scheduler-${number}`);
   return startService(context, file, { name: `scheduler-${number}`, dir, args: ['scheduler'] });
+}
+
+/** `flotilla kv serve`, number 1 and up. */
+export function startStore(context: ProcessContext, file: ClusterFile, number: number): Promise<Child> {
+  const name = `kv-${number}`;
+  const listen = `${storeHost}:${file.stores[number - 1]?.port}`;
+  const args = ['kv', 'serve', '--name', name, '--listen', listen];
+  return startService(context, file, { name, dir: join(context.dir, name), args });
 }
 
 /** `flotilla node`, number 1 and up. */
@@ -46,8 +57,7 @@ async function startService(
     ...(password === undefined ? {} : { FLOTILLA_PASSWORD: password }),
   };
   const logFile = join(clusterDir, 'logs', `${service.name}.log`);
-  const [verb = '', ...rest] = service.args;
-  const argv = [...command, verb, '--server', server, '--dir', service.dir, ...rest];
+  const argv = [...command, ...service.args, '--server', server, '--dir', service.dir];
   return startChild(argv, { logFile, env, detached: true });
 }
 

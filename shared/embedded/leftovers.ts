@@ -18,6 +18,7 @@ const deathPollMs = 10;
 export async function killLeftovers(file: ClusterFile, progress: (line: string) => void): Promise<void> {
   const recorded = [
     ...file.schedulers.map((entry, index) => ({ name: `scheduler ${index + 1}`, entry })),
+    ...file.stores.map((entry, index) => ({ name: `kv ${index + 1}`, entry })),
     ...file.nodes.map((entry, index) => ({ name: `node ${index + 1}`, entry })),
     ...(file.nats ? [{ name: 'NATS', entry: file.nats }] : []),
   ];

@@ -41,6 +41,15 @@ const wantedStreams: readonly Wanted[] = [
     duplicate_window: duplicateWindowNs,
   },
   {
+    name: streams.kv,
+    subjects: [subjects.kvLog],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    deny_delete: true,
+    duplicate_window: duplicateWindowNs,
+  },
+  {
     name: streams.fence,
     subjects: [subjects.allFences],
     storage: StorageType.File,

@@ -33,6 +33,10 @@ export interface Leader {
    * @throws {FencedError} it does not lead (any more).
    */
   proveLeadership(): Promise<void>;
+  /** Campaigns at once, whoever leads: that is how leadership is handed over. */
+  campaign(): void;
+  /** Calls `listener` whenever {@link state} or {@link known} may have changed; returns what takes it off. */
+  onChange(listener: () => void): () => void;
   /** Stops without a word, as a crash would. */
   stop(): void;
 }
@@ -92,6 +96,11 @@ function leaderOf(actor: ActorRefFrom<ReturnType<typeof createLeaderMachine>>): 
         if (error instanceof FencedError && isSameTerm) tell({ type: 'FENCED', reason: error.message });
         throw error;
       }
+    },
+    campaign: () => tell({ type: 'NOBODY_LEADS' }),
+    onChange: (listener) => {
+      const subscription = actor.subscribe(() => listener());
+      return () => subscription.unsubscribe();
     },
     stop: () => {
       actor.getSnapshot().context.term?.end();

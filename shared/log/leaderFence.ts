@@ -3,6 +3,7 @@
  * message is its epoch; the leader's later messages, which prove that it still leads, carry that epoch on.
  */
 import type { Clock } from '../clock/clock.ts';
+import { shareNext } from '../clock/shareNext.ts';
 import { type Role, subjects } from '../protocol/subjects.ts';
 import { appendOnce, FencedError, readLast } from './appendOnce.ts';
 import type { EventLog, LogRecord } from './eventLog.ts';
@@ -86,11 +87,8 @@ export interface Term {
 export function createTerm(fence: Fence, won: FenceState): Term {
   const over = new AbortController();
   let at = won;
-  let running: Promise<void> | null = null;
-  let next: Promise<void> | null = null;
 
   async function proveOnce(): Promise<void> {
-    next = null;
     if (over.signal.aborted) throw new FencedError(`the term of epoch ${won.epoch} is over`);
     try {
       at = await fence.prove(at, over.signal);
@@ -100,23 +98,11 @@ export function createTerm(fence: Fence, won: FenceState): Term {
     }
   }
 
-  const start = (): Promise<void> => {
-    const proof = proveOnce().finally(() => {
-      if (running === proof) running = null;
-    });
-    running = proof;
-    return proof;
-  };
-
   return {
     epoch: won.epoch,
     signal: over.signal,
-    prove: () => {
-      if (running === null) return start();
-      // The one that is under way may have been sent before this call, and proves nothing for it.
-      next ??= running.then(start, start);
-      return next;
-    },
+    // A proof that is under way may have been sent before the call, and proves nothing for it.
+    prove: shareNext(proveOnce),
     end: () => over.abort(),
   };
 }

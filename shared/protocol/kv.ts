@@ -25,8 +25,8 @@ export interface KvBatch {
   commands: KvCommand[];
 }
 
-/** The results in the order of the commands, once all are durable. */
-export type KvBatchReply = { ok: true; results: KvResult[] } | { ok: false; error: KvError };
+/** The results in the order of the commands, once all are durable; `seq`: where they stand on the log. */
+export type KvBatchReply = { ok: true; seq: number; results: KvResult[] } | { ok: false; error: KvError };
 
 /** The most commands in one batch. */
 export const mostBatched = 4_096;

@@ -27,6 +27,7 @@ export function decodeToken(token: string): string | null {
 
 export const streams = {
   log: 'FLOTILLA',
+  kv: 'FLOTILLA_KV',
   fence: 'FLOTILLA_FENCE',
   assign: 'FLOTILLA_ASSIGN',
   snapshots: 'flotilla-snapshots',
@@ -40,6 +41,7 @@ const prefix = {
   assign: 'flotilla.assign.',
   hb: 'flotilla.hb.',
   kvWatch: 'flotilla.watch.kv.',
+  kvMember: 'flotilla.kv.member.',
 };
 
 export const subjects = {
@@ -49,6 +51,9 @@ export const subjects = {
   clusterLog: 'flotilla.log.cluster',
   /** Facts of one machine, written by its node alone. */
   nodeLog: (machine: string) => `${prefix.node}${encodeToken(machine)}`,
+
+  /** What the key/value store has executed, written by the leading store alone: the only subject of `FLOTILLA_KV`. */
+  kvLog: 'flotilla.log.kv',
 
   allFences: `${prefix.fence}*`,
   /** Compare-and-append on it makes an epoch of that role. */
@@ -79,6 +84,12 @@ export const subjects = {
   kvWatches: 'flotilla.watch.kv',
   /** The same, to the store that sends already. */
   kvWatch: (member: string) => `${prefix.kvWatch}${encodeToken(member)}`,
+  /** What the stores ask of the leading one among themselves: request/reply. */
+  kvLeader: 'flotilla.kv.leader',
+  /** Stores say that they are there. */
+  kvMembers: 'flotilla.kv.members',
+  /** What one store is asked by name: request/reply. */
+  kvMember: (member: string) => `${prefix.kvMember}${encodeToken(member)}`,
 
   /** Journals of the units on a machine: request, many replies (see `journal.ts`). */
   journal: (machine: string) => `flotilla.journal.${encodeToken(machine)}`,

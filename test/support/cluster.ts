@@ -38,19 +38,22 @@ export interface TestCluster {
 export interface TestClusterOptions {
   nodes?: number;
   schedulers?: number;
+  /** Key/value stores. */
+  stores?: number;
   runtime?: 'process' | 'auto';
   /** More arguments of `flotilla node`. */
   nodeArguments?: string[];
 }
 
 export async function startTestCluster(t: CleanUp, options: TestClusterOptions = {}): Promise<TestCluster> {
-  const { nodes = 3, schedulers = 1, runtime = 'process', nodeArguments = [] } = options;
+  const { nodes = 3, schedulers = 1, stores = 0, runtime = 'process', nodeArguments = [] } = options;
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-e2e-'));
   const lines: string[] = [];
   const cluster = await launchCluster({
     dir,
     nodes,
     schedulers,
+    stores,
     runtime,
     nodeArguments,
     command: [process.execPath, program],

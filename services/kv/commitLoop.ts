@@ -1,0 +1,188 @@
+import { type Clock, delay } from '../../shared/clock/clock.ts';
+import { shareNext } from '../../shared/clock/shareNext.ts';
+import type { KvCommand, KvEvent, KvResult } from '../../shared/domain/kv.ts';
+import { AppendRefusedError } from '../../shared/log/eventLog.ts';
+import type { SubjectWriter } from '../../shared/log/subjectWriter.ts';
+import type { Caused } from '../../shared/protocol/commit.ts';
+import type { KvBatch, KvBatchReply } from '../../shared/protocol/kv.ts';
+import { subjects } from '../../shared/protocol/subjects.ts';
+import type { KvProjection } from './projection.ts';
+
+export interface KvCommitLoopOptions {
+  projection: KvProjection;
+  writer: SubjectWriter<KvEvent>;
+  clock: Clock;
+  /** Proves on the fence that this store still leads; rejects when it does not. */
+  proveOnFence: () => Promise<void>;
+  /** What the log takes in one message, bytes. */
+  maxBytes: number;
+}
+
+interface Pending {
+  request: KvBatch;
+  bytes: number;
+  resolve: (reply: KvBatchReply) => void;
+}
+
+interface Prover {
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+/** So much is executed between two looks at the event loop: about ten milliseconds. */
+const mostCommandsPerCommit = 2_000;
+const refusedRetryMs = 500;
+
+/**
+ * The leading store's one loop: while an append is under way it gathers the requests that come (group commit), puts them
+ * on the log in one commit, executes them as soon as that is durable, and answers.
+ */
+export class KvCommitLoop {
+  readonly #options: KvCommitLoopOptions;
+  readonly #proveOnFence: () => Promise<void>;
+  readonly #waiting = new Map<string, Promise<KvBatchReply>>();
+  #queue: Pending[] = [];
+  #provers: Prover[] = [];
+  #wake: () => void = () => {};
+  #mostBytes: number;
+
+  constructor(options: KvCommitLoopOptions) {
+    this.#options = options;
+    this.#proveOnFence = shareNext(options.proveOnFence);
+    this.#mostBytes = options.maxBytes / 2;
+  }
+
+  /** Resolves once it is durable and executed; never rejects. */
+  submit(request: KvBatch): Promise<KvBatchReply> {
+    const { id } = request;
+    const known = this.#options.projection.answer(id);
+    if (known !== undefined) return Promise.resolve(knownAnswer(known, this.#options.projection.seq));
+    const same = this.#waiting.get(id);
+    if (same) return same;
+    const reply = new Promise<KvBatchReply>((resolve) => {
+      this.#queue.push({ request, bytes: roughBytes(request), resolve });
+    });
+    this.#waiting.set(id, reply);
+    void reply.then(() => this.#waiting.delete(id));
+    this.#wake();
+    return reply;
+  }
+
+  /**
+   * Proves that this store leads: by the next commit where there is something to commit, else on the fence. What begins
+   * after the call, and succeeds, proves it.
+   * @throws {FencedError} it does not lead (any more).
+   */
+  prove(): Promise<void> {
+    if (this.#queue.length === 0) return this.#proveOnFence();
+    return new Promise((resolve, reject) => this.#provers.push({ resolve, reject }));
+  }
+
+  /** Runs until `signal` aborts or the log says that somebody else leads (then it rejects with FencedError). */
+  async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
+    try {
+      while (!signal.aborted) {
+        if (this.#queue.length > 0) await this.#commitNext(signal);
+        else await this.#idle(signal);
+      }
+    } finally {
+      this.#dismiss();
+    }
+  }
+
+  #idle(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      if (signal.aborted || this.#queue.length > 0) resolve();
+    });
+  }
+
+  async #commitNext(signal: AbortSignal): Promise<void> {
+    const batch = this.#takeBatch();
+    const provers = this.#provers.splice(0);
+    try {
+      const replies = await this.#commit(batch);
+      for (const [index, { resolve }] of batch.entries()) resolve(replies[index] ?? leaderChanged);
+      for (const prover of provers) prover.resolve();
+      this.#mostBytes = this.#options.maxBytes / 2;
+    } catch (error) {
+      if (error instanceof AppendRefusedError) {
+        this.#provers.unshift(...provers);
+        return await this.#takeRefusal(batch, error, signal);
+      }
+      for (const { resolve } of batch) resolve(leaderChanged);
+      for (const prover of provers) prover.reject(error);
+      throw error;
+    }
+  }
+
+  async #commit(batch: readonly Pending[]): Promise<KvBatchReply[]> {
+    const { projection, writer } = this.#options;
+    const events = batch.map(({ request }): Caused<KvEvent> => {
+      return { type: 'KvExecuted', commands: [...request.commands], cause: request.id };
+    });
+    const { seq, commit } = await writer.append({ cause: 'requests', events });
+    // It may have come back over the log already, through the replica's tail.
+    if (projection.seq < seq) projection.fold(commit, { seq, subject: subjects.kvLog }, writer.head.hash);
+    // Another leader's commit may have followed by now; then who asks again is told what the state remembers.
+    return projection.seq > seq ? [] : projection.results.map((results) => ({ ok: true, seq, results }));
+  }
+
+  /** It may have been too large together: then it goes in smaller parts, until one request is refused by itself. */
+  async #takeRefusal(batch: Pending[], refusal: AppendRefusedError, signal: AbortSignal): Promise<void> {
+    const [only, ...others] = batch;
+    if (only === undefined || others.length > 0) {
+      this.#queue.unshift(...batch);
+      this.#mostBytes = Math.floor(batch.reduce((sum, { bytes }) => sum + bytes, 0) / 2);
+      return;
+    }
+    only.resolve({ ok: false, error: { code: 'log-refused', message: whyRefused(refusal) } });
+    if (this.#queue.length === 0) this.#rejectProvers(refusal);
+    await delay(this.#options.clock, refusedRetryMs, signal);
+  }
+
+  #takeBatch(): Pending[] {
+    let [bytes, commands, count] = [0, 0, 0];
+    for (const pending of this.#queue) {
+      bytes += pending.bytes;
+      commands += pending.request.commands.length;
+      if (count > 0 && (bytes > this.#mostBytes || commands > mostCommandsPerCommit)) break;
+      count++;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  #rejectProvers(error: unknown): void {
+    for (const prover of this.#provers.splice(0)) prover.reject(error);
+  }
+
+  #dismiss(): void {
+    for (const { resolve } of this.#queue.splice(0)) resolve(leaderChanged);
+    this.#rejectProvers(new Error('the term is over'));
+  }
+}
+
+const leaderChanged: KvBatchReply = { ok: false, error: { code: 'leader-changed' } };
+
+function knownAnswer(answer: KvResult[] | null, seq: number): KvBatchReply {
+  if (answer) return { ok: true, seq, results: answer };
+  const message = 'it was executed, but its answer was too large to be kept for a second request';
+  return { ok: false, error: { code: 'leader-changed', message } };
+}
+
+function whyRefused(refusal: AppendRefusedError): string {
+  return `nothing was changed: the log did not take it (${refusal.message}); look at the NATS server's disk and limits`;
+}
+
+const roughBytesOfRest = 150;
+
+/** As JSON, about: bytes above 0x7f take two. */
+function roughBytes({ commands }: KvBatch): number {
+  return commands.reduce((sum, command) => sum + roughBytesOfCommand(command), roughBytesOfRest);
+}
+
+function roughBytesOfCommand(command: KvCommand): number {
+  if (command.type === 'Put') return roughBytesOfRest + 2 * (command.key.length + command.value.length);
+  return command.type === 'Txn' ? 2 * JSON.stringify(command).length : roughBytesOfRest;
+}

@@ -1,0 +1,162 @@
+import type { Bus, BusMessage } from '../../shared/bus/bus.ts';
+import { type Clock, delay } from '../../shared/clock/clock.ts';
+import type { KvCommand, KvError, KvEvent } from '../../shared/domain/kv.ts';
+import type { EventLog } from '../../shared/log/eventLog.ts';
+import type { ReplicaTerm } from '../../shared/log/replicaActor.ts';
+import { createSubjectWriter } from '../../shared/log/subjectWriter.ts';
+import { encodeJson } from '../../shared/protocol/json.ts';
+import type { KvBatch, KvBatchReply } from '../../shared/protocol/kv.ts';
+import { subjects } from '../../shared/protocol/subjects.ts';
+import { KvCommitLoop } from './commitLoop.ts';
+import { LeaseClock } from './leaseClock.ts';
+import { parseBatch } from './nats/parseBatch.ts';
+import { type PeerReply, type PeerRequest, parsePeerRequest } from './parsePeer.ts';
+import type { KvProjection } from './projection.ts';
+import { checkCommand } from './store/checkCommand.ts';
+import { withLease } from './withLease.ts';
+
+export interface KvLeadDeps {
+  /** This store, as a candidate. */
+  id: string;
+  bus: Bus;
+  log: EventLog;
+  clock: Clock;
+  ids: () => string;
+  /** A lease's number, for who leaves the choice to the store. */
+  newLease: () => string;
+  /** Keys and values may take so much before the alarm is raised, bytes. */
+  quotaBytes: number;
+  /** Of the member that leads. */
+  member: string;
+}
+
+/** A term of leadership as the service of the same store uses it, without the way over NATS. */
+export interface KvTerm {
+  submit(batch: KvBatch): Promise<KvBatchReply>;
+  answer(request: PeerRequest): Promise<PeerReply>;
+}
+
+/**
+ * One term: takes commands, renews and ends leases, watches over the room. Resolves at the end of the term.
+ * @throws {FencedError} somebody else leads.
+ */
+export async function leadKv(
+  deps: KvLeadDeps,
+  { projection, leader, signal }: ReplicaTerm<KvProjection>,
+  onTerm: (term: KvTerm | null) => void,
+): Promise<void> {
+  const { id, bus, log, clock, ids } = deps;
+  const over = new AbortController();
+  const ending = AbortSignal.any([signal, over.signal]);
+  const writer = createSubjectWriter<KvEvent>({ log, subject: subjects.kvLog, by: `kv/${id}`, ids, clock, signal });
+  writer.reset(projection.head(subjects.kvLog));
+  const proveOnFence = () => leader.proveLeadership();
+  const loop = new KvCommitLoop({ projection, writer, clock, proveOnFence, maxBytes: bus.maxPayload / 2 });
+  const own = (command: KvCommand) => loop.submit({ id: ids(), commands: [command] });
+  const expire = (lease: string) => void own({ type: 'LeaseExpire', lease });
+  const leases = new LeaseClock({ projection, clock, prove: () => loop.prove(), expire });
+  const term = new Term({ ...deps, projection, loop, leases, signal: ending });
+  const services = [
+    bus.subscribe(subjects.kvCommands, (message) => void takeBatch(term, message)),
+    bus.subscribe(subjects.kvLeader, (message) => void takePeer(term, message)),
+  ];
+  onTerm(term);
+  const stopGuarding = guardQuota(deps, projection, own);
+  try {
+    await Promise.all([loop.run(ending), leases.run(ending)]);
+  } finally {
+    over.abort();
+    onTerm(null);
+    stopGuarding();
+    for (const service of services) service.unsubscribe();
+  }
+}
+
+async function takeBatch(term: KvTerm, { data, respond }: BusMessage): Promise<void> {
+  const batch = parseBatch(data);
+  respond(encodeJson('error' in batch ? { ok: false, error: batch.error } : await term.submit(batch)));
+}
+
+async function takePeer(term: KvTerm, { data, respond }: BusMessage): Promise<void> {
+  const request = parsePeerRequest(data);
+  if (request) respond(encodeJson(await term.answer(request)));
+}
+
+/** Raises the alarm when there is more than the quota allows: etcd's "space quota". */
+function guardQuota(
+  { quotaBytes, member }: KvLeadDeps,
+  projection: KvProjection,
+  own: (command: KvCommand) => Promise<unknown>,
+): () => void {
+  let raising = false;
+  const look = () => {
+    const { store } = projection;
+    const isKnown = raising || store.alarms.some(({ alarm }) => alarm === 'NOSPACE');
+    if (isKnown || store.sizeBytes <= quotaBytes) return;
+    raising = true;
+    void own({ type: 'AlarmActivate', alarm: 'NOSPACE', member }).then(() => {
+      raising = false;
+    });
+  };
+  look();
+  return projection.onCommit(look);
+}
+
+interface TermParts extends KvLeadDeps {
+  projection: KvProjection;
+  loop: KvCommitLoop;
+  leases: LeaseClock;
+  signal: AbortSignal;
+}
+
+const handOverMs = 5_000;
+
+class Term implements KvTerm {
+  readonly #parts: TermParts;
+
+  constructor(parts: TermParts) {
+    this.#parts = parts;
+  }
+
+  submit(batch: KvBatch): Promise<KvBatchReply> {
+    const commands = batch.commands.map((command) => withLease(command, this.#parts.newLease));
+    const refusal = commands.map(checkCommand).find((error) => error !== null);
+    // One by one they are refused when they are executed; what no command of which can work need not be on the log.
+    if (refusal && commands.length === 1) return Promise.resolve(refused(refusal));
+    return this.#parts.loop.submit({ id: batch.id, commands });
+  }
+
+  async answer(request: PeerRequest): Promise<PeerReply> {
+    const { projection, loop, leases } = this.#parts;
+    if (request.type === 'MoveLeader') return this.#handOver(request.member);
+    try {
+      await loop.prove();
+    } catch {
+      // Fenced, or the term is over: another one leads.
+      return refused({ code: 'leader-changed' });
+    }
+    const { seq } = projection;
+    if (request.type === 'RenewLease') return { ok: true, seq, ttlS: leases.renew(request.lease) };
+    if (request.type === 'RemainingTtl') return { ok: true, seq, ttlS: leases.remaining(request.lease) };
+    return { ok: true, seq };
+  }
+
+  /** Lets another store campaign: what ends this term is that it wins. */
+  async #handOver(to: string): Promise<PeerReply> {
+    const { bus, clock, projection, member, signal } = this.#parts;
+    const done: PeerReply = { ok: true, seq: projection.seq };
+    if (to === member) return done;
+    try {
+      await bus.request(subjects.kvMember(to), new Uint8Array(), { timeoutMs: 1_000 });
+    } catch {
+      // Nobody of that name runs, or it does not answer.
+      return refused({ code: 'bad-leader-transferee' });
+    }
+    await delay(clock, handOverMs, signal);
+    return signal.aborted ? done : refused({ code: 'timeout' });
+  }
+}
+
+function refused(error: KvError): { ok: false; error: KvError } {
+  return { ok: false, error };
+}

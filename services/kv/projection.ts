@@ -1,0 +1,144 @@
+import type { KvCommand, KvEvent, KvResult } from '../../shared/domain/kv.ts';
+import { Fold, type Head } from '../../shared/log/fold.ts';
+import type { Caused, Commit } from '../../shared/protocol/commit.ts';
+import { schemaVersion } from '../../shared/protocol/upcasts.ts';
+import { type Answer, Answers } from './answers.ts';
+import { createStore, restoreStore } from './store/mvccStore.ts';
+import type { Store, StoreView } from './store/store.ts';
+
+/** The fold of the `FLOTILLA_KV` stream: the store, who leads it, and what was answered to whom. */
+export class KvProjection extends Fold<KvEvent> {
+  readonly #store: Store;
+  readonly #answers: Answers;
+  #cluster: string;
+  #epoch: number;
+  #results: KvResult[][] = [];
+
+  private constructor(parts: { header: Header; store: Store }) {
+    const { seq, heads, cluster, epoch, answers } = parts.header;
+    super(seq, new Map(heads));
+    this.#store = parts.store;
+    this.#answers = new Answers(answers);
+    this.#cluster = cluster;
+    this.#epoch = epoch;
+  }
+
+  static create(): KvProjection {
+    const header = { v: schemaVersion, seq: 0, heads: [], cluster: '', epoch: 0, answers: [] };
+    return new KvProjection({ header, store: createStore() });
+  }
+
+  get store(): StoreView {
+    return this.#store;
+  }
+
+  /** The store's id; '': nobody has led it yet. */
+  get cluster(): string {
+    return this.#cluster;
+  }
+
+  /** Of the last election. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Of each `KvExecuted` of the commit that was folded last, in order: the result of each of its commands. */
+  get results(): readonly KvResult[][] {
+    return this.#results;
+  }
+
+  /** What was answered to that request; null: that is no longer known; undefined: the request is not. */
+  answer(id: string): Answer | undefined {
+    return this.#answers.get(id);
+  }
+
+  /** {@link Store.tidy} */
+  tidy(): boolean {
+    return this.#store.tidy();
+  }
+
+  protected override evolve(commit: Commit<KvEvent>): void {
+    this.#results = [];
+    for (const event of commit.events) this.#take(event);
+  }
+
+  #take(event: Caused<KvEvent>): void {
+    switch (event.type) {
+      case 'LeaderElected':
+        this.#cluster = event.cluster;
+        this.#epoch = event.epoch;
+        return;
+      case 'KvExecuted': {
+        const results = event.commands.map((command) => this.#execute(command));
+        if (event.cause !== undefined) this.#answers.add(event.cause, results);
+        this.#results.push(results);
+        return;
+      }
+      default:
+        event satisfies never;
+    }
+  }
+
+  #execute(command: KvCommand): KvResult {
+    const outcome = this.#store.execute(command);
+    if ('code' in outcome) return { ok: false, error: outcome };
+    return { ok: true, revision: this.#store.revision, response: outcome };
+  }
+
+  /**
+   * The whole projection as it is at the first `next()`, in parts to be put one after the other: {@link restore}. More
+   * may be folded between one part and the next.
+   */
+  *serialize(): Generator<Uint8Array> {
+    const header: Header = {
+      v: schemaVersion,
+      seq: this.seq,
+      heads: [...this.heads],
+      cluster: this.#cluster,
+      epoch: this.#epoch,
+      answers: this.#answers.entries(),
+    };
+    const chunks = this.#store.serialize()[Symbol.iterator]();
+    // Before the first yield, so that it is of the same moment as the header.
+    let chunk = chunks.next();
+    yield frame(new TextEncoder().encode(JSON.stringify(header)));
+    for (; !chunk.done; chunk = chunks.next()) yield frame(chunk.value);
+  }
+
+  /** Null when another version wrote it: then the log is folded from its beginning. */
+  static restore(data: Uint8Array): KvProjection | null {
+    const frames = framesIn(data);
+    const first = frames.next();
+    if (first.done) return null;
+    const header: Header = JSON.parse(new TextDecoder().decode(first.value));
+    return header.v === schemaVersion ? new KvProjection({ header, store: restoreStore(frames) }) : null;
+  }
+}
+
+interface Header {
+  v: number;
+  seq: number;
+  heads: [string, Head][];
+  cluster: string;
+  epoch: number;
+  answers: [string, Answer][];
+}
+
+const lengthBytes = 4;
+
+/** A part with its length before it. */
+function frame(part: Uint8Array): Uint8Array {
+  const framed = new Uint8Array(lengthBytes + part.length);
+  new DataView(framed.buffer).setUint32(0, part.length);
+  framed.set(part, lengthBytes);
+  return framed;
+}
+
+function* framesIn(data: Uint8Array): Generator<Uint8Array> {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  for (let at = 0; at < data.length; ) {
+    const end = at + lengthBytes + view.getUint32(at);
+    yield data.subarray(at + lengthBytes, end);
+    at = end;
+  }
+}

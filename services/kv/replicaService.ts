@@ -1,0 +1,196 @@
+import { type Attempt, askPatiently, NoLeaderError } from '../../shared/bus/askPatiently.ts';
+import { type Bus, BusClosedError } from '../../shared/bus/bus.ts';
+import type { Clock } from '../../shared/clock/clock.ts';
+import { shareNext } from '../../shared/clock/shareNext.ts';
+import type { KvCommand, KvError, KvResult, LeaseId } from '../../shared/domain/kv.ts';
+import type { Leader } from '../../shared/log/leaderActor.ts';
+import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
+import { isPassing, type KvBatch, type KvBatchReply } from '../../shared/protocol/kv.ts';
+import { subjects } from '../../shared/protocol/subjects.ts';
+import { clusterId, memberIdOf } from './identity.ts';
+import type { KvMember, KvService, KvStatus } from './kvService.ts';
+import type { KvTerm } from './lead.ts';
+import type { Members } from './members.ts';
+import type { PeerReply, PeerRequest } from './parsePeer.ts';
+import type { KvProjection } from './projection.ts';
+import { checkCommand, isReadOnly } from './store/checkCommand.ts';
+import type { StoreView } from './store/store.ts';
+import { withLease } from './withLease.ts';
+
+export interface ReplicaServiceParts {
+  bus: Bus;
+  clock: Clock;
+  ids: () => string;
+  newLease: () => LeaseId;
+  projection: KvProjection;
+  leader: Leader;
+  self: KvMember;
+  members: Members;
+  /** Aborts when the replica stops. */
+  signal: AbortSignal;
+}
+
+/** How long a request may take in all: NATS's own elections take up to 9 s. */
+const patienceMs = 12_000;
+const attemptMs = 5_000;
+
+/** {@link KvService} of a replica: by its own term while it leads, else over NATS. */
+export class ReplicaService implements KvService {
+  readonly #parts: ReplicaServiceParts;
+  readonly #barrier: () => Promise<PeerReply>;
+  #term: KvTerm | null = null;
+
+  constructor(parts: ReplicaServiceParts) {
+    this.#parts = parts;
+    this.#barrier = shareNext(() => this.#askLeader({ type: 'Barrier' }));
+  }
+
+  /** Null: this replica does not lead (any more). */
+  setTerm(term: KvTerm | null): void {
+    this.#term = term;
+  }
+
+  get store(): StoreView {
+    return this.#parts.projection.store;
+  }
+
+  get status(): KvStatus {
+    const { projection, leader, self } = this.#parts;
+    const { known } = leader;
+    return {
+      clusterId: clusterId(projection.cluster),
+      member: self,
+      leaderId: known ? memberIdOf(known.leader) : '0',
+      term: projection.epoch,
+      appliedSeq: projection.seq,
+    };
+  }
+
+  async execute(given: KvCommand, { id = this.#parts.ids() }: { id?: string } = {}): Promise<KvResult> {
+    const command = withLease(given, this.#parts.newLease);
+    const refusal = checkCommand(command);
+    if (refusal) return { ok: false, error: refusal };
+    if (command.type === 'Txn' && isReadOnly(command)) return this.#read(command);
+    const reply = await this.#submit({ id, commands: [command] });
+    if (!reply.ok) return reply;
+    return reply.results[0] ?? { ok: false, error: { code: 'timeout' } };
+  }
+
+  async #read(command: KvCommand & { type: 'Txn' }): Promise<KvResult> {
+    const error = await this.readBarrier();
+    if (error) return { ok: false, error };
+    const response = this.store.read(command, command.user);
+    if ('code' in response) return { ok: false, error: response };
+    return { ok: true, revision: this.store.revision, response: { type: 'Txn', ...response } };
+  }
+
+  async readBarrier(): Promise<KvError | null> {
+    const reply = this.#term ? await this.#askLeader({ type: 'Barrier' }) : await this.#barrier();
+    return reply.ok ? this.#reach(reply.seq) : reply.error;
+  }
+
+  async renewLease(lease: LeaseId): Promise<{ ttlS: number } | KvError> {
+    return ttlOf(await this.#askLeader({ type: 'RenewLease', lease }));
+  }
+
+  async remainingTtl(lease: LeaseId): Promise<{ ttlS: number } | KvError> {
+    return ttlOf(await this.#askLeader({ type: 'RemainingTtl', lease }));
+  }
+
+  members(): KvMember[] {
+    return this.#parts.members.list();
+  }
+
+  async moveLeader(member: string): Promise<KvError | null> {
+    if (!this.#term) return { code: 'not-leader' };
+    const reply = await this.#term.answer({ type: 'MoveLeader', member });
+    return reply.ok ? null : reply.error;
+  }
+
+  onLeader(listener: (known: boolean) => void): () => void {
+    const { bus, leader } = this.#parts;
+    let last = this.#isLed();
+    const look = () => {
+      const now = this.#isLed();
+      if (now !== last) listener(now);
+      last = now;
+    };
+    const stops = [leader.onChange(look), bus.onConnectionChange(look)];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  #isLed(): boolean {
+    const { bus, leader } = this.#parts;
+    if (!bus.connected) return false;
+    return leader.state === 'leading' || (leader.state === 'following' && leader.known !== null);
+  }
+
+  /** Waits until this replica has what the leader had. */
+  async #reach(seq: number): Promise<KvError | null> {
+    const { projection, clock, signal } = this.#parts;
+    if (projection.seq >= seq) return null;
+    const late = new AbortController();
+    const timer = clock.setTimeout(() => late.abort(), patienceMs);
+    await projection.reached(seq, AbortSignal.any([signal, late.signal]));
+    clock.clearTimeout(timer);
+    return projection.seq >= seq ? null : { code: 'timeout' };
+  }
+
+  async #submit(batch: KvBatch): Promise<KvBatchReply> {
+    const own = await this.#term?.submit(batch);
+    if (own && !isRetriable(own)) return own;
+    const data = encodeJson(batch);
+    const reply = await this.#askUntilAnswered<KvBatchReply>(
+      async (timeoutMs) =>
+        (await this.#term?.submit(batch)) ?? this.#request<KvBatchReply>(subjects.kvCommands, data, timeoutMs),
+      own !== undefined,
+    );
+    const error = reply.ok ? await this.#reach(reply.seq) : null;
+    return error ? { ok: false, error } : reply;
+  }
+
+  async #askLeader(request: PeerRequest): Promise<PeerReply> {
+    const own = await this.#term?.answer(request);
+    if (own && !isRetriable(own)) return own;
+    const data = encodeJson(request);
+    return this.#askUntilAnswered<PeerReply>(
+      async (timeoutMs) =>
+        (await this.#term?.answer(request)) ?? this.#request<PeerReply>(subjects.kvLeader, data, timeoutMs),
+      false,
+    );
+  }
+
+  async #request<R>(subject: string, data: Uint8Array, timeoutMs: number): Promise<R> {
+    return decodeJson<R>((await this.#parts.bus.request(subject, data, { timeoutMs })).data);
+  }
+
+  /** Until one who leads has answered. `doubtful`: it may have been done already. */
+  async #askUntilAnswered<R extends PeerReply | KvBatchReply>(
+    ask: (timeoutMs: number) => Promise<R>,
+    doubtful: boolean,
+  ): Promise<R | { ok: false; error: KvError }> {
+    const { clock, signal } = this.#parts;
+    const attempt = async (timeoutMs: number): Promise<Attempt<R>> => {
+      const reply = await ask(timeoutMs);
+      return isRetriable(reply) ? { retry: 'the store that was asked no longer leads' } : { value: reply };
+    };
+    try {
+      return await askPatiently(attempt, { clock, signal, timeoutMs: patienceMs, attemptMs });
+    } catch (error) {
+      if (error instanceof BusClosedError) return { ok: false, error: { code: 'stopped' } };
+      if (!(error instanceof NoLeaderError)) throw error;
+      return { ok: false, error: { code: doubtful || error.unanswered ? 'timeout' : 'no-leader' } };
+    }
+  }
+}
+
+/** A request carries its id, so that what was done already is answered. */
+function isRetriable(reply: { ok: true } | { ok: false; error: KvError }): boolean {
+  return !reply.ok && isPassing(reply.error);
+}
+
+function ttlOf(reply: PeerReply): { ttlS: number } | KvError {
+  return reply.ok ? { ttlS: reply.ttlS ?? 0 } : reply.error;
+}
