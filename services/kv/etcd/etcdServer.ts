@@ -1,0 +1,119 @@
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../../../shared/clock/clock.ts';
+import type { KvService } from '../kvService.ts';
+import { acceptConnections } from './acceptConnections.ts';
+import { authRoutes } from './auth.ts';
+import { createAuthenticator } from './authenticator.ts';
+import { clusterRoutes } from './cluster.ts';
+import { defaultLimits, type EtcdContext, type EtcdLimits } from './context.ts';
+import { electionRoutes } from './election.ts';
+import { refuse } from './errors.ts';
+import { createGrpcServer } from './grpc/grpcServer.ts';
+import type { CallEnvironment } from './grpc/route.ts';
+import { healthRoutes } from './health.ts';
+import { answerHttp } from './httpPaths.ts';
+import { kvRoutes } from './kv.ts';
+import { leaseRoutes } from './lease.ts';
+import { lockRoutes } from './lock.ts';
+import { maintenanceRoutes } from './maintenance.ts';
+import { watchRoutes } from './watch.ts';
+
+export interface EtcdServerOptions {
+  service: KvService;
+  clock: Clock;
+  /** Default: this machine alone. */
+  host?: string;
+  /** 0: any that is free. */
+  port: number;
+  limits?: Partial<EtcdLimits>;
+  /** The version of etcd that clients are told, which some of them look at before they use what came with it. */
+  version?: string;
+  /** Told of exceptions that ended a call: they are bugs. */
+  onError(error: unknown): void;
+}
+
+export interface EtcdServer {
+  port: number;
+  /** Takes no more requests, and ends all connections. */
+  close(): Promise<void>;
+}
+
+/** The release of etcd 3.5 whose API this is. */
+const defaultVersion = '3.5.21';
+
+/** Serves etcd v3's API (gRPC, and the plain HTTP paths) on one port, without TLS. Rejects when it cannot listen. */
+export async function startEtcdServer(options: EtcdServerOptions): Promise<EtcdServer> {
+  const context = contextOf(options);
+  const grpc = createGrpcServer(routesOf(context), environmentOf(context));
+  const http = createHttpServer((request, response) => {
+    answerHttp(context, request, response).catch((error: unknown) => {
+      context.onError(error);
+      response.destroy();
+    });
+  });
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  acceptConnections(server, { http1: (socket) => void http.emit('connection', socket), http2: grpc.accept });
+  await listen(server, options);
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      grpc.close();
+      http.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+function contextOf({ service, clock, limits, version = defaultVersion, onError }: EtcdServerOptions): EtcdContext {
+  const authenticator = createAuthenticator(() => service.store.auth, clock);
+  return { service, clock, limits: { ...defaultLimits, ...limits }, version, authenticator, onError };
+}
+
+function routesOf(context: EtcdContext) {
+  return [
+    ...kvRoutes(context),
+    ...watchRoutes(context),
+    ...leaseRoutes(context),
+    ...clusterRoutes(context),
+    ...maintenanceRoutes(context),
+    ...authRoutes(context),
+    ...lockRoutes(context),
+    ...electionRoutes(context),
+    ...healthRoutes(context),
+  ];
+}
+
+function environmentOf({ limits, onError }: EtcdContext): CallEnvironment {
+  const tooManyRequests = refuse('too-many-requests');
+  let requests = 0;
+  return {
+    maxRequestBytes: limits.maxRequestBytes,
+    requestTooLarge: refuse('request-too-large'),
+    enter() {
+      if (requests >= limits.maxRequests) return tooManyRequests;
+      requests += 1;
+      return null;
+    },
+    leave() {
+      requests -= 1;
+    },
+    onError,
+  };
+}
+
+function listen(server: Server, { host = '127.0.0.1', port }: EtcdServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

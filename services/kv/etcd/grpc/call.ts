@@ -1,0 +1,38 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Sendable } from '../wire/codec.ts';
+import type { GrpcStatus } from './grpcStatus.ts';
+
+/** What a handler may know about the call that it answers. */
+export interface Call {
+  /** The client's metadata of that name. */
+  metadata(name: string): string | undefined;
+  /** The call is over: answered, or the client has gone away. */
+  readonly closed: boolean;
+  /** Called once, when the call is over. */
+  onClosed(listener: () => void): void;
+}
+
+/** A call whose answer is a stream. */
+export interface StreamCall<Response> extends Call {
+  /** False: the client does not read as fast; wait for `onDrain` before sending more. Does nothing once it is over. */
+  send(message: Sendable<Response>): boolean;
+  onDrain(listener: () => void): void;
+  /** Ends the call; without a status it ended well. */
+  end(status?: GrpcStatus): void;
+}
+
+/** A call on a stream of an HTTP/2 connection. */
+export function createCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Call {
+  return {
+    metadata(name) {
+      const value = headers[name];
+      return Array.isArray(value) ? value[0] : value;
+    },
+    get closed() {
+      return stream.closed || stream.destroyed;
+    },
+    onClosed(listener) {
+      stream.once('close', listener);
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { GrpcCode, GrpcStatus } from './grpcStatus.ts';
+
+/** What calls have in common: limits, and who is told of bugs. */
+export interface CallEnvironment {
+  /** Of a request. Larger ones are refused with {@link requestTooLarge}. */
+  maxRequestBytes: number;
+  requestTooLarge: GrpcStatus;
+  /** Counts a request that begins; a status: too many are in progress. */
+  enter(): GrpcStatus | null;
+  /** A request that was counted is answered. */
+  leave(): void;
+  /** An exception of a handler: its call has ended with `Internal`, nothing else. */
+  onError(error: unknown): void;
+}
+
+/** One remote procedure and how its calls are answered. */
+export interface Route {
+  path: string;
+  open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, environment: CallEnvironment): void;
+}
+
+/**
+ * Of a message, so much more than of a request is read that an oversize request is refused in etcd's words, not in gRPC's.
+ */
+export const frameOverheadBytes = 512 * 1024;
+
+export const internalError = new GrpcStatus(GrpcCode.Internal, 'the server failed to answer; its log says why');
+
+export function malformed(reason: string): GrpcStatus {
+  return new GrpcStatus(GrpcCode.Internal, `grpc: failed to unmarshal the received message: ${reason}`);
+}

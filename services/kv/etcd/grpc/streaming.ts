@@ -1,0 +1,109 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Codec, Method, Sendable } from '../wire/codec.ts';
+import { createCall, type StreamCall } from './call.ts';
+import { FrameReader } from './frameReader.ts';
+import { GrpcCode, GrpcStatus } from './grpcStatus.ts';
+import { frameOf, respondStatus, responseHeaders, responseOptions, trailersOf } from './respond.ts';
+import { type CallEnvironment, frameOverheadBytes, internalError, type Route } from './route.ts';
+import { decode } from './unary.ts';
+
+/** What a call whose answer is a stream does with what its client sends. */
+export interface StreamHandler<Request> {
+  /** The next one is not read before what this returns has resolved. */
+  message(request: Request): void | Promise<void>;
+  /** The client will send no more. */
+  end?(): void;
+}
+
+/** The procedure whose calls are answered by what `begin` makes for each. */
+export function streaming<Request, Response>(
+  method: Method<Request, Response>,
+  begin: (call: StreamCall<Response>) => StreamHandler<Request>,
+): Route {
+  return {
+    path: method.path,
+    open(stream, headers, environment) {
+      const call = createStreamCall(stream, headers, method.response);
+      try {
+        receive(stream, call, method.request, begin(call), environment);
+      } catch (error) {
+        environment.onError(error);
+        call.end(internalError);
+      }
+    },
+  };
+}
+
+function receive<Request, Response>(
+  stream: ServerHttp2Stream,
+  call: StreamCall<Response>,
+  codec: Codec<Request>,
+  handler: StreamHandler<Request>,
+  environment: CallEnvironment,
+): void {
+  const frames = new FrameReader(environment.maxRequestBytes + frameOverheadBytes);
+  let ended = false;
+  let busy = false;
+  async function takeMessages(): Promise<void> {
+    if (busy) return;
+    busy = true;
+    try {
+      for (let message = frames.next(); message !== null && !call.closed; message = frames.next()) {
+        const request = message instanceof GrpcStatus ? message : decode(codec, message, environment);
+        if (request instanceof GrpcStatus) return call.end(request);
+        const handled = handler.message(request);
+        if (handled === undefined) continue;
+        stream.pause();
+        await handled;
+        stream.resume();
+      }
+      if (ended && !call.closed) finish();
+    } catch (error) {
+      environment.onError(error);
+      call.end(internalError);
+    } finally {
+      busy = false;
+    }
+  }
+  function finish(): void {
+    if (frames.isWithinMessage) call.end(new GrpcStatus(GrpcCode.Internal, 'the call ended within a message'));
+    else handler.end?.();
+  }
+  stream.on('data', (chunk: Buffer) => {
+    frames.push(chunk);
+    void takeMessages();
+  });
+  stream.on('end', () => {
+    ended = true;
+    void takeMessages();
+  });
+}
+
+function createStreamCall<Response>(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  codec: Codec<Response>,
+): StreamCall<Response> {
+  let status: GrpcStatus | undefined;
+  let ended = false;
+  stream.once('wantTrailers', () => stream.sendTrailers(trailersOf(status)));
+  const call = createCall(stream, headers);
+  return Object.assign(call, {
+    send(message: Sendable<Response>): boolean {
+      if (ended || call.closed) return false;
+      if (!stream.headersSent) stream.respond(responseHeaders, responseOptions);
+      return stream.write(frameOf(codec, message));
+    },
+    onDrain(listener: () => void): void {
+      stream.on('drain', listener);
+    },
+    end(reason?: GrpcStatus): void {
+      if (ended || call.closed) return;
+      ended = true;
+      status = reason;
+      if (!stream.headersSent && reason !== undefined) return respondStatus(stream, reason);
+      if (!stream.headersSent) stream.respond(responseHeaders, responseOptions);
+      stream.end();
+    },
+  });
+}

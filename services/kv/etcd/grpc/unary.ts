@@ -1,0 +1,86 @@
+import type { ServerHttp2Stream } from 'node:http2';
+import type { Codec, Method, Sendable } from '../wire/codec.ts';
+import { MalformedMessageError, ProtoReader } from '../wire/protoReader.ts';
+import { type Call, createCall } from './call.ts';
+import { FrameReader } from './frameReader.ts';
+import { GrpcCode, GrpcStatus } from './grpcStatus.ts';
+import { frameOf, respondStatus, respondWith } from './respond.ts';
+import { type CallEnvironment, frameOverheadBytes, internalError, malformed, type Route } from './route.ts';
+
+type Answer<Response> = Sendable<Response> | GrpcStatus;
+
+/** Answers a call of one request and one response. */
+export type UnaryHandler<Request, Response> = (
+  request: Request,
+  call: Call,
+) => Answer<Response> | Promise<Answer<Response>>;
+
+/** The procedure that this handler answers. */
+export function unary<Request, Response>(
+  method: Method<Request, Response>,
+  handle: UnaryHandler<Request, Response>,
+): Route {
+  return {
+    path: method.path,
+    open(stream, headers, environment) {
+      receiveOne(stream, environment, (message) => {
+        const request = decode(method.request, message, environment);
+        if (request instanceof GrpcStatus) return respondStatus(stream, request);
+        const full = environment.enter();
+        if (full !== null) return respondStatus(stream, full);
+        void answer(stream, environment, method.response, () => handle(request, createCall(stream, headers)));
+      });
+    },
+  };
+}
+
+/** Reads the request; `onMessage` is called with it, at most once. */
+function receiveOne(stream: ServerHttp2Stream, environment: CallEnvironment, onMessage: (message: Buffer) => void) {
+  const frames = new FrameReader(environment.maxRequestBytes + frameOverheadBytes);
+  let done = false;
+  stream.on('data', (chunk: Buffer) => {
+    if (done) return;
+    frames.push(chunk);
+    const message = frames.next();
+    if (message === null) return;
+    done = true;
+    if (message instanceof GrpcStatus) respondStatus(stream, message);
+    else onMessage(message);
+  });
+  stream.on('end', () => {
+    if (!done) respondStatus(stream, new GrpcStatus(GrpcCode.Internal, 'the call ended before its request'));
+  });
+}
+
+async function answer<Response>(
+  stream: ServerHttp2Stream,
+  environment: CallEnvironment,
+  codec: Codec<Response>,
+  handle: () => Answer<Response> | Promise<Answer<Response>>,
+): Promise<void> {
+  try {
+    const response = await handle();
+    if (response instanceof GrpcStatus) respondStatus(stream, response);
+    else respondWith(stream, frameOf(codec, response));
+  } catch (error) {
+    environment.onError(error);
+    respondStatus(stream, internalError);
+  } finally {
+    environment.leave();
+  }
+}
+
+/** The request, or why it is none. */
+export function decode<Request>(
+  codec: Codec<Request>,
+  message: Buffer,
+  environment: CallEnvironment,
+): Request | GrpcStatus {
+  if (message.length > environment.maxRequestBytes) return environment.requestTooLarge;
+  try {
+    return codec.read(new ProtoReader(message));
+  } catch (error) {
+    if (error instanceof MalformedMessageError) return malformed(error.message);
+    throw error;
+  }
+}
