@@ -106,8 +106,8 @@ export class KvProjection extends Fold<KvEvent> {
   }
 
   /** Null when another version wrote it: then the log is folded from its beginning. */
-  static restore(data: Uint8Array): KvProjection | null {
-    const frames = framesIn(data);
+  static restore(parts: readonly Uint8Array[]): KvProjection | null {
+    const frames = framesIn(parts);
     const first = frames.next();
     if (first.done) return null;
     const header: Header = JSON.parse(new TextDecoder().decode(first.value));
@@ -134,11 +134,21 @@ function frame(part: Uint8Array): Uint8Array {
   return framed;
 }
 
-function* framesIn(data: Uint8Array): Generator<Uint8Array> {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  for (let at = 0; at < data.length; ) {
-    const end = at + lengthBytes + view.getUint32(at);
-    yield data.subarray(at + lengthBytes, end);
-    at = end;
+/** The parts may have been cut anywhere on their way. */
+function* framesIn(parts: readonly Uint8Array[]): Generator<Uint8Array> {
+  let buffered = Buffer.alloc(0);
+  for (const part of parts) {
+    buffered = Buffer.concat([buffered, part]);
+    let at = 0;
+    for (let end = endOfFrame(buffered, at); end <= buffered.length; end = endOfFrame(buffered, at)) {
+      yield buffered.subarray(at + lengthBytes, end);
+      at = end;
+    }
+    buffered = buffered.subarray(at);
   }
+}
+
+/** Infinity where not even the length is there. */
+function endOfFrame(data: Buffer, at: number): number {
+  return data.length < at + lengthBytes ? Number.POSITIVE_INFINITY : at + lengthBytes + data.readUInt32BE(at);
 }

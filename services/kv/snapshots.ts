@@ -12,7 +12,7 @@ export interface KvSnapshotDeps {
 export const kvSnapshotName = 'kv';
 /** A snapshot is made after so many commands, or more where the store is so large that making one costs more. */
 const commandsPerSnapshot = 50_000;
-const bytesPerCommand = 200;
+const bytesPerCommand = 500;
 
 /**
  * The newest snapshot as a projection; an empty one where there is none that can be used: the log has everything. A
@@ -21,7 +21,7 @@ const bytesPerCommand = 200;
 export async function loadKvProjection({ snapshots, log, onError }: KvSnapshotDeps): Promise<KvProjection> {
   try {
     const snapshot = await snapshots.latest(kvSnapshotName);
-    const projection = snapshot && KvProjection.restore(snapshot.data);
+    const projection = snapshot && KvProjection.restore(snapshot.parts);
     if (projection && projection.seq <= (await log.bounds()).last) return projection;
   } catch (error) {
     onError(error);
@@ -48,11 +48,17 @@ export function saveKvSnapshots(deps: KvSnapshotDeps, projection: KvProjection):
 
 /** @throws {SnapshotStoreError} */
 export async function saveKvSnapshot({ snapshots }: KvSnapshotDeps, projection: KvProjection): Promise<void> {
+  // Begun here and now, so that it is of this sequence.
+  const parts = projection.serialize();
+  const first = parts.next();
   const seq = String(projection.seq);
-  const parts: Uint8Array[] = [];
-  for (const part of projection.serialize()) {
-    parts.push(part);
+  await snapshots.save(kvSnapshotName, { seq }, atLeisure(first, parts));
+}
+
+/** A part at each turn of the event loop. */
+async function* atLeisure(first: IteratorResult<Uint8Array>, rest: Iterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (let part = first; !part.done; part = rest.next()) {
+    yield part.value;
     await nextTurn();
   }
-  await snapshots.save(kvSnapshotName, { seq }, Buffer.concat(parts));
 }

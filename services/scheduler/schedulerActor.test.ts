@@ -224,13 +224,13 @@ describe('snapshots', () => {
     await cluster.join('m1');
     s1.stop();
     const foreign = new Projection(undefined, 1_000);
-    await cluster.snapshots.save('cluster', {}, foreign.snapshot());
+    await cluster.snapshots.save('cluster', {}, [foreign.snapshot()]);
     const s2 = await cluster.start('s2');
     const reply = await cluster.query({ type: 'ListMachines' });
     assert.ok(reply.ok && reply.data.machines.length === 1);
     s2.stop();
     await cluster.clock.advance(0);
-    await cluster.snapshots.save('cluster', {}, new TextEncoder().encode('{"v":1'));
+    await cluster.snapshots.save('cluster', {}, [new TextEncoder().encode('{"v":1')]);
     await cluster.start('s3');
     assert.equal(cluster.errors.length, 1);
     assert.equal((await cluster.query({ type: 'GetStatus' })).ok, true);

@@ -19,7 +19,7 @@ const sequencesPerSnapshot = 20_000;
 export async function loadProjection({ snapshots, log, onError }: SnapshotDeps): Promise<Projection> {
   try {
     const snapshot = await snapshots.latest(snapshotName);
-    const projection = snapshot && Projection.restore(snapshot.data);
+    const projection = snapshot && Projection.restore(Buffer.concat(snapshot.parts));
     if (projection && projection.seq <= (await log.bounds()).last) return projection;
   } catch (error) {
     onError(error);
@@ -36,6 +36,6 @@ export function saveSnapshots({ snapshots, onError }: SnapshotDeps, projection: 
   return projection.onCommit((_commit, seq) => {
     if (passed(seq) === last) return;
     last = passed(seq);
-    snapshots.save(snapshotName, { seq: String(seq) }, projection.snapshot()).catch(onError);
+    snapshots.save(snapshotName, { seq: String(seq) }, [projection.snapshot()]).catch(onError);
   });
 }

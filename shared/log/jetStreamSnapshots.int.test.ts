@@ -41,7 +41,7 @@ test('a snapshot whose parts are gone counts as none, within its time', async (t
   const reasons: string[] = [];
   const onPassedOver = (_: string, reason: string) => reasons.push(reason);
   const store = createJetStreamSnapshots(link, { onPassedOver, timeoutMs: 200 });
-  await store.save('scheduler', { seq: '1' }, new Uint8Array(10));
+  await store.save('scheduler', { seq: '1' }, [new Uint8Array(10)]);
   await removeParts(link, 'scheduler');
   assert.equal(await store.latest('scheduler'), null);
   assert.match(reasons[0] ?? '', /parts of it may be missing/);

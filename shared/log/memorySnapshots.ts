@@ -10,13 +10,16 @@ export interface MemorySnapshots extends SnapshotStore {
 export function createMemorySnapshots(onPassedOver: OnPassedOver): MemorySnapshots {
   const kept = new Map<string, { meta: SnapshotMeta; data: Uint8Array; digest: string }>();
   return {
-    save: async (name, meta, data) => {
-      kept.set(name, { meta: { ...meta }, data: data.slice(), digest: digestOf(data) });
+    save: async (name, meta, parts) => {
+      const gathered: Uint8Array[] = [];
+      for await (const part of parts) gathered.push(part.slice());
+      const data = Buffer.concat(gathered);
+      kept.set(name, { meta: { ...meta }, data, digest: digestOf(data) });
     },
     latest: async (name) => {
       const found = kept.get(name);
       if (!found) return null;
-      if (digestOf(found.data) === found.digest) return { meta: { ...found.meta }, data: found.data.slice() };
+      if (digestOf(found.data) === found.digest) return { meta: { ...found.meta }, parts: [found.data.slice()] };
       onPassedOver(name, 'its digest does not match');
       return null;
     },

@@ -5,16 +5,18 @@
  */
 export interface SnapshotStore {
   /**
-   * Keeps `data` as the latest snapshot of that name, in place of the one before. `meta` is what says how it was made.
+   * Keeps the parts, one after the other, as the latest snapshot of that name, in place of the one before. Each is asked
+   * for when the one before it is kept. `meta` is what says how it was made.
    * @throws {SnapshotStoreError} it could not be kept; the one before still is.
    */
-  save(name: string, meta: SnapshotMeta, data: Uint8Array): Promise<void>;
+  save(name: string, meta: SnapshotMeta, parts: SnapshotParts): Promise<void>;
 
-  /** The latest snapshot of that name, or null. One that is damaged, or cannot be read, counts as none. */
-  latest(name: string): Promise<{ meta: SnapshotMeta; data: Uint8Array } | null>;
+  /** The latest snapshot of that name, in parts of any size, or null. One that is damaged, or cannot be read, counts as none. */
+  latest(name: string): Promise<{ meta: SnapshotMeta; parts: readonly Uint8Array[] } | null>;
 }
 
 export type SnapshotMeta = Record<string, string>;
+export type SnapshotParts = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** Told of each snapshot that {@link SnapshotStore.latest} passes over: which one, and why. */
 export type OnPassedOver = (name: string, reason: string) => void;
