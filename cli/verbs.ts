@@ -29,6 +29,7 @@ export const verbs: readonly Verb[] = [
     options: [
       ['--nodes <count>', 'How many nodes (3)'],
       ['--schedulers <count>', 'How many schedulers, of which one leads (1)'],
+      ['--stores <count>', 'How many key/value stores, of which one leads (1)'],
       ['--runtime <which>', 'What runs the units: auto, process (auto: docker too, where an engine answers)'],
     ],
     examples: ['flotilla up', 'flotilla up --nodes 5 --dir /srv/flotilla'],
@@ -213,6 +214,21 @@ export const verbs: readonly Verb[] = [
     ],
     examples: ['flotilla node --server nats://10.0.0.1:4222 --metadata zone=a,disk=ssd'],
     load: async () => (await import('./commands/node.ts')).node,
+  },
+  {
+    name: 'kv serve',
+    args: '',
+    group: 'Services',
+    summary: "Run a key/value store, which speaks etcd's API; of several, one leads",
+    options: [
+      ['--listen <address>', "Where to serve etcd's API (127.0.0.1:2379)"],
+      ['--advertise <urls>', 'How clients are told to reach it: http://10.0.0.1:2379 (as it listens)'],
+      ['--name <name>', "Names the store among its like (the host's name)"],
+      ['--quota-bytes <bytes>', 'Keys and values may take so much before the NOSPACE alarm (536870912)'],
+      ['--replicas <count>', 'Copies of the log that NATS keeps, where its streams are made anew (1)'],
+    ],
+    examples: ['flotilla kv serve --server nats://10.0.0.1:4222 --listen 10.0.0.1:2379'],
+    load: async () => (await import('./commands/kv/serve.ts')).serve,
   },
   {
     name: 'version',

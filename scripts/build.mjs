@@ -5,7 +5,12 @@ import { build } from 'esbuild';
 await rm('dist', { recursive: true, force: true });
 await build({
   // The services are loaded by the CLI; as entries of their own they keep their names.
-  entryPoints: { flotilla: 'cli/main.ts', scheduler: 'services/scheduler/main.ts', node: 'services/node/main.ts' },
+  entryPoints: {
+    flotilla: 'cli/main.ts',
+    scheduler: 'services/scheduler/main.ts',
+    node: 'services/node/main.ts',
+    kv: 'services/kv/main.ts',
+  },
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -14,6 +14,9 @@ const mostNodes = 100;
 /** A machine that died is up again after this time: long enough to see its units move. */
 const nodeReturnMs = 10_000;
 const mostSchedulers = 9;
+const mostStores = 9;
+/** etcd's own. */
+const etcdPort = 2379;
 /** Signals this close to the first one are the same wish. */
 const echoMs = 500;
 /** What shells report of a program that SIGINT ended. */
@@ -44,6 +47,8 @@ function launchOptions({ options, io }: Invocation): LaunchOptions {
     dir: clusterDirectory(options.text('dir'), io.env),
     nodes: options.count('nodes', { min: 1, max: mostNodes }) ?? defaultNodes,
     schedulers: options.count('schedulers', { min: 1, max: mostSchedulers }) ?? 1,
+    stores: options.count('stores', { min: 0, max: mostStores }) ?? 1,
+    etcdPort,
     // The same program, started the same way.
     command: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
     nodeReturnMs,
@@ -69,7 +74,8 @@ function onSignals(first: () => void, again: () => void): void {
 
 /** Ends our processes and ourselves without another moment's delay. The next `up` finds and adopts the units. */
 function abandon(file: Readonly<ClusterFile> | null): never {
-  const services = file === null ? [] : [...file.schedulers, ...file.nodes, ...(file.nats ? [file.nats] : [])];
+  const services =
+    file === null ? [] : [...file.schedulers, ...file.stores, ...file.nodes, ...(file.nats ? [file.nats] : [])];
   for (const { pid } of services) if (pid !== undefined) killIfThere(pid);
   process.exit(interrupted);
 }
@@ -106,6 +112,7 @@ function summary({ options, io }: Invocation, file: Readonly<ClusterFile>): stri
     `Flotilla runs: ${count(file.nodes.length, 'node')}, ${count(file.schedulers.length, 'scheduler')}`,
     '',
     `server     ${file.server}`,
+    ...file.stores.map(({ port }) => `etcd API   127.0.0.1:${port}`),
     `directory  ${clusterDirectory(typed, io.env)} (logs in logs/)`,
     `nodes      ${file.nodes.map(({ id }) => shortId(id)).join(' ')}`,
     '',

@@ -1,0 +1,38 @@
+import { findServiceEndpoint } from '../../endpoint.ts';
+import { UsageError } from '../../errors.ts';
+import type { Invocation } from '../../verb.ts';
+
+const mostReplicas = 5;
+/** etcd's own port, on the loopback interface: whoever reaches it may read and write, unless authentication is on. */
+const defaultListen = '127.0.0.1:2379';
+/** A quarter of what etcd allows by default: keys and values are kept in memory. */
+const defaultQuotaBytes = 512 * 1024 * 1024;
+
+/** Runs a key/value store in this process until it is told to stop. */
+export async function serve({ options, io }: Invocation): Promise<number> {
+  const endpoint = await findServiceEndpoint(options, io.env);
+  const replicas = options.count('replicas', { min: 1, max: mostReplicas });
+  const [name, advertise] = [options.text('name'), options.text('advertise')];
+  const quotaBytes = options.count('quotaBytes', { min: 1, max: Number.MAX_SAFE_INTEGER }) ?? defaultQuotaBytes;
+  const { main } = await import('../../../services/kv/main.ts');
+  return main({
+    ...endpoint,
+    ...parseListen(options.text('listen') ?? defaultListen),
+    quotaBytes,
+    ...(replicas === undefined ? {} : { replicas }),
+    ...(name === undefined ? {} : { name }),
+    ...(advertise === undefined ? {} : { advertise: advertise.split(',') }),
+  });
+}
+
+/**
+ * `host:port`, with a host in brackets where it is an IPv6 address.
+ * @throws {UsageError}
+ */
+export function parseListen(text: string): { host: string; port: number } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65_535)
+    throw new UsageError(`--listen: "${text}" is not of the form host:port, such as ${defaultListen}`);
+  return { host, port: Number(port) };
+}

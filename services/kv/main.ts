@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { nanoid } from 'nanoid';
+import { pino } from 'pino';
+import { connectPatiently } from '../../shared/bus/connectPatiently.ts';
+import { createNatsBus } from '../../shared/bus/natsBus.ts';
+import { systemClock } from '../../shared/clock/systemClock.ts';
+import { createJetStreamLog } from '../../shared/log/jetStreamLog.ts';
+import { createJetStreamSnapshots } from '../../shared/log/jetStreamSnapshots.ts';
+import { keepStreams } from '../../shared/log/jetStreamStreams.ts';
+import { streams } from '../../shared/protocol/subjects.ts';
+import { startEtcdServer } from './etcd/etcdServer.ts';
+import { memberId } from './identity.ts';
+import { startKv } from './kvActor.ts';
+
+export interface KvOptions {
+  server: string;
+  user?: string;
+  password?: string;
+  /** Copies of each stream; absent: one, or as many as there are. */
+  replicas?: number;
+  /** Names the store among its like; absent: the host's name. */
+  name?: string;
+  /** Where etcd's API is served. */
+  host: string;
+  port: number;
+  /** How clients are told to reach it, URLs; absent: where it is served. */
+  advertise?: string[];
+  /** Keys and values may take so much before the NOSPACE alarm, bytes. */
+  quotaBytes: number;
+}
+
+/** Runs a store until it is told to stop (SIGTERM, SIGINT). Resolves with the exit code. */
+export async function main(options: KvOptions): Promise<number> {
+  const log = pino({ name: 'kv', level: process.env.FLOTILLA_LOG_LEVEL ?? 'info' });
+  const onError = (error: unknown) => log.warn({ err: error }, 'something went wrong; it is tried again');
+  const onPassedOver = (name: string, reason: string) => log.warn({ name, reason }, 'a snapshot was passed over');
+  const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
+  const { name = hostname(), host, port, quotaBytes, replicas } = options;
+  const link = await connectPatiently({ ...options, name: `flotilla kv ${name}` }, { clock: systemClock, onWaiting });
+  await keepStreams(link, { onError, ...(replicas === undefined ? {} : { replicas }) });
+  const bus = createNatsBus(link);
+  const clientUrls = options.advertise ?? [`http://${host}:${port}`];
+  const store = startKv(
+    {
+      self: { id: memberId(name), name, clientUrls },
+      bus,
+      log: await createJetStreamLog(link, { stream: streams.kv }),
+      fence: await createJetStreamLog(link, { stream: streams.fence }),
+      snapshots: createJetStreamSnapshots(link, { onPassedOver }),
+      clock: systemClock,
+      random: Math.random,
+      ids: nanoid,
+      newLease: randomLease,
+      quotaBytes,
+      serve: (service) => {
+        const etcd = startEtcdServer({ service, clock: systemClock, host, port, onError });
+        etcd.catch((error) => {
+          log.error(`etcd's API cannot be served on ${host}:${port}: ${error.message}`);
+          store.stop();
+        });
+        return () => void etcd.then((server) => server.close()).catch(() => undefined);
+      },
+      onError,
+    },
+    (state) => log.info({ store: name }, `store ${state}`),
+  );
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => store.stop());
+  const error = await store.ended;
+  await bus.close();
+  if (error === null) return 0;
+  log.error(`this store ended: ${error instanceof Error ? error.message : String(error)}`);
+  return 1;
+}
+
+/** A positive int64, in decimal. */
+function randomLease(): string {
+  return String(randomBytes(8).readBigUInt64BE() >> 1n || 1n);
+}
