@@ -1,6 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import { type Attempt, askPatiently } from '../shared/bus/askPatiently.ts';
 import type { Bus } from '../shared/bus/bus.ts';
+import { KvClient } from '../shared/bus/kvClient.ts';
 import { createNatsBus } from '../shared/bus/natsBus.ts';
 import { connectNats } from '../shared/bus/natsConnection.ts';
 import { sendCommand } from '../shared/bus/sendCommand.ts';
@@ -38,6 +39,9 @@ export interface Client {
 
   /** The log of everything that happened. */
   openLog(): Promise<EventLog>;
+
+  /** The key/value store. */
+  readonly kv: KvClient;
 
   close(): Promise<void>;
 }
@@ -122,6 +126,7 @@ export function createClient(parts: ClientParts): Client {
     query: (body, options = {}) => sendQuery(parts, body, options),
     journal: (machine, wish) => streamJournal(parts, machine, wish),
     openLog: parts.openLog,
+    kv: new KvClient({ bus, clock: parts.clock, ids, by, patienceMs, onRetry: tellOnce(parts) }),
     close: () => bus.close(),
   };
 }
@@ -143,6 +148,15 @@ async function sendQuery<B extends QueryBody>(
   const reply = await insist(asked, () => askPatiently(attempt, { ...parts, attemptMs, timeoutMs: patience }));
   if (!reply.ok) throw new FailureError(reply.message);
   return reply;
+}
+
+/** Says once that a store is waited for, and why. */
+function tellOnce({ onWaiting }: Pick<ClientParts, 'onWaiting'>): (reason: string) => void {
+  let told = false;
+  return (reason) => {
+    if (!told) onWaiting(`waiting for a key/value store: ${reason}…`);
+    told = true;
+  };
 }
 
 function whoAsks(): string {

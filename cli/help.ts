@@ -25,6 +25,18 @@ export function renderHelp(): string {
   ].join('\n\n');
 }
 
+/** What `flotilla help kv` says: the verbs that begin with that word. */
+export function renderGroupHelp(group: string): string {
+  const rows = verbs
+    .filter(({ name }) => name.startsWith(`${group} `))
+    .map((verb) => [synopsis(verb), verb.summary] as const);
+  return [
+    `Usage: flotilla ${group} VERB [OPTION...] [ARGUMENT...]`,
+    `Verbs:\n${alignRows(rows, 38)}`,
+    `"flotilla help ${group} VERB" tells more.`,
+  ].join('\n\n');
+}
+
 /** What `flotilla help VERB` says. */
 export function renderVerbHelp(verb: Verb): string {
   const options = verb.options.length > 0 ? [`Options:\n${alignRows(verb.options, 26)}`] : [];
@@ -41,12 +53,29 @@ export function renderVerbHelp(verb: Verb): string {
 
 /** `start UNIT...`, as manual pages write it. */
 export function synopsis({ name, args }: Verb): string {
-  const shown = args
-    .replace(/<\.\.\.(\w+)s>/, (_, word: string) => `${word.toUpperCase()}...`)
-    .replace(/[<[](\w+)[>\]]/, (whole, word: string) =>
-      whole.startsWith('[') ? `[${word.toUpperCase()}]` : word.toUpperCase(),
-    );
-  return shown === '' ? name : `${name} ${shown}`;
+  return [name, ...argumentsOf(args).map(showArgument)].join(' ');
+}
+
+/** One of a verb's arguments, as `Verb.args` declares them: `<key>`, `[value]`, `<...units>`. */
+export interface Argument {
+  name: string;
+  required: boolean;
+  /** There may be several. */
+  rest: boolean;
+}
+
+export function argumentsOf(args: string): Argument[] {
+  return [...args.matchAll(/([<[])(\.\.\.)?(\w+)[>\]]/g)].map(([, bracket, dots, name = '']) => ({
+    name,
+    required: bracket === '<',
+    rest: dots !== undefined,
+  }));
+}
+
+function showArgument({ name, required, rest }: Argument): string {
+  const word = name.replaceAll(/[A-Z]/g, (letter) => `-${letter}`).toUpperCase();
+  const shown = rest ? `${word.replace(/S$/, '')}...` : word;
+  return required ? shown : `[${shown}]`;
 }
 
 function alignRows(rows: readonly VerbOption[], width: number): string {

@@ -2,8 +2,10 @@
 export interface Io {
   /** A line of the result. */
   out(line: string): void;
-  /** A part of the result as it is, without a line's end. */
-  write(text: string): void;
+  /** A part of the result as it is, without a line's end: text, or any bytes. */
+  write(text: string | Uint8Array): void;
+  /** Everything that comes on the standard input. */
+  read(): Promise<Uint8Array>;
   /** A line about what is going on, or went wrong. */
   err(line: string): void;
   /**
@@ -36,13 +38,14 @@ export function createProcessIo(): Io {
     saidAt = performance.now();
     stderr.write(`${line}\n`);
   };
-  const write = (text: string) => {
+  const write = (text: string | Uint8Array) => {
     hide();
     stdout.write(text);
   };
   return {
     out: (line) => write(`${line}\n`),
     write,
+    read: () => readAll(process.stdin),
     err: (line) => {
       hide();
       stderr.write(`${line}\n`);
@@ -58,6 +61,12 @@ export function createProcessIo(): Io {
     colour: wantsColour(env, stdout.isTTY === true),
     env,
   };
+}
+
+async function readAll(stream: AsyncIterable<Buffer>): Promise<Uint8Array> {
+  const parts: Buffer[] = [];
+  for await (const part of stream) parts.push(part);
+  return Buffer.concat(parts);
 }
 
 /** https://no-color.org, and its counterpart https://force-color.org. */

@@ -2,7 +2,7 @@
 // Registers the verbs and runs the one that was asked for. It imports as little as it can: every verb starts through it.
 import { cac } from 'cac';
 import { exitCode } from './errors.ts';
-import { findVerb, renderHelp, renderVerbHelp } from './help.ts';
+import { findVerb, renderGroupHelp, renderHelp, renderVerbHelp } from './help.ts';
 import { createProcessIo, type Io } from './io.ts';
 import { Options } from './options.ts';
 import { report } from './report.ts';
@@ -10,6 +10,7 @@ import { shield, unshield } from './shield.ts';
 import { checkUsage } from './usage.ts';
 import type { Verb } from './verb.ts';
 import { globalOptions, verbs } from './verbs.ts';
+import { isGroup, joinVerb } from './verbWords.ts';
 
 interface Parsed {
   verb: Verb | null;
@@ -44,7 +45,7 @@ async function run(io: Io): Promise<number> {
   const { verb: named, args, options } = parse(process.argv.slice(2));
   const verb = named ?? (options.version === true ? findVerb('version') : null);
   if (options.help === true) {
-    io.out(verb === null ? renderHelp() : renderVerbHelp(verb));
+    io.out(verb === null ? helpFor(args) : renderVerbHelp(verb));
     return exitCode.done;
   }
   if (verb === null) return withoutVerb(io, args);
@@ -54,10 +55,15 @@ async function run(io: Io): Promise<number> {
   return await runVerb({ args, options: new Options(options), io, loadIds });
 }
 
-function withoutVerb(io: Io, [name]: string[]): number {
-  if (name !== undefined) findVerb(name);
-  io.err(renderHelp());
+function withoutVerb(io: Io, args: readonly string[]): number {
+  const [name] = args;
+  if (name !== undefined && !isGroup(name)) findVerb(name);
+  io.err(helpFor(args));
   return exitCode.usage;
+}
+
+function helpFor([name]: readonly string[]): string {
+  return name !== undefined && isGroup(name) ? renderGroupHelp(name) : renderHelp();
 }
 
 const io = createProcessIo();

@@ -42,6 +42,15 @@ export class Options {
     throw new UsageError(`${spelled(name)} is one of ${allowed.join(', ')}, not "${text}"`);
   }
 
+  /** The same, in upper or lower case. @throws {UsageError} the value is not among the allowed ones. */
+  word<T extends string>(name: string, allowed: readonly T[]): T | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const found = allowed.find((value) => value === text.toLowerCase());
+    if (found !== undefined) return found;
+    throw new UsageError(`${spelled(name)} is one of ${allowed.join(', ')}, not "${text}"`);
+  }
+
   #last(name: string): unknown {
     const value = this.#values[name];
     return Array.isArray(value) ? value.at(-1) : value;

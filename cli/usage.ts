@@ -1,6 +1,6 @@
 import { suggest } from '../shared/domain/suggest.ts';
 import { UsageError } from './errors.ts';
-import { synopsis } from './help.ts';
+import { argumentsOf, synopsis } from './help.ts';
 import { spelled } from './options.ts';
 import type { Verb } from './verb.ts';
 import { globalOptions } from './verbs.ts';
@@ -40,10 +40,13 @@ function namesOf(flags: string): string[] {
 
 function checkArguments(verb: Verb, args: readonly string[]): void {
   const usage = `usage: flotilla ${synopsis(verb)}`;
-  const wanted = verb.args.startsWith('<') ? 1 : 0;
-  if (args.length < wanted) throw new UsageError(`"${verb.name}" needs an argument; ${usage}`);
-  const most = verb.args.includes('...') ? Infinity : verb.args === '' ? 0 : 1;
-  const [extra] = args.slice(most === Infinity ? args.length : most);
+  const declared = argumentsOf(verb.args);
+  const wanted = declared.filter(({ required }) => required).length;
+  if (args.length < wanted) {
+    throw new UsageError(`"${verb.name}" needs ${wanted === 1 ? 'an argument' : `${wanted} arguments`}; ${usage}`);
+  }
+  const most = declared.some(({ rest }) => rest) ? Infinity : declared.length;
+  const [extra] = args.slice(Math.min(most, args.length));
   if (extra !== undefined) throw new UsageError(`"${verb.name}" cannot make use of "${extra}"; ${usage}`);
-  if (args.includes('')) throw new UsageError(`an argument is empty; ${usage}`);
+  if (!verb.takesEmpty && args.includes('')) throw new UsageError(`an argument is empty; ${usage}`);
 }

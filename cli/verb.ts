@@ -3,9 +3,12 @@ import type { Options } from './options.ts';
 
 /** One verb of the command line: what the parser, the help and the start-up need to know of it. */
 export interface Verb {
+  /** One word, or a group's and its own: `kv lease grant`. */
   name: string;
-  /** As the parser takes them: `<...units>`, `[verb]`, or nothing. */
+  /** As the parser takes them: `<key> [value]`, `<...units>`, or nothing. */
   args: string;
+  /** An empty argument means something: every key begins with it. */
+  takesEmpty?: true;
   group: VerbGroup;
   summary: string;
   options: readonly VerbOption[];
@@ -14,7 +17,7 @@ export interface Verb {
   load: () => Promise<Run>;
 }
 
-export const verbGroups = ['Cluster', 'Units', 'Looking', 'History', 'Services', 'Help'] as const;
+export const verbGroups = ['Cluster', 'Units', 'Looking', 'History', 'Store', 'Services', 'Help'] as const;
 export type VerbGroup = (typeof verbGroups)[number];
 
 /** `-n, --lines <count>` and what it is for. */

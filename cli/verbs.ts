@@ -1,3 +1,4 @@
+import { kvVerbs } from './kvVerbs.ts';
 import type { Verb, VerbOption } from './verb.ts';
 
 export const globalOptions: readonly VerbOption[] = [
@@ -191,6 +192,7 @@ export const verbs: readonly Verb[] = [
     examples: ['flotilla replay', 'flotilla replay --at 1h'],
     load: async () => (await import('./commands/replay.ts')).replay,
   },
+  ...kvVerbs,
   {
     name: 'scheduler',
     args: '',
@@ -241,7 +243,7 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: 'help',
-    args: '[verb]',
+    args: '[...verb]',
     group: 'Help',
     summary: 'Help on a verb',
     options: [],

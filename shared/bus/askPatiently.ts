@@ -14,6 +14,8 @@ export interface Patience {
   /** How long one try may take, ms. */
   attemptMs: number;
   signal?: AbortSignal;
+  /** Who is asked, for messages. */
+  whom?: string;
   /** Called before each further try, with why the last one failed. */
   onRetry?: (reason: string) => void;
 }
@@ -21,17 +23,17 @@ export interface Patience {
 const retryMs = { min: 50, max: 500 };
 
 /**
- * Asks a scheduler until one answers: one that dies is succeeded by another, and NATS comes back.
+ * Asks a scheduler, or who else may lead, until one answers: one that dies is succeeded by another, and NATS comes back.
  * @throws {NoLeaderError} nobody answered in time.
  */
 export async function askPatiently<T>(
   attempt: (timeoutMs: number) => Promise<Attempt<T>>,
-  { clock, timeoutMs, attemptMs, signal, onRetry }: Patience,
+  { clock, timeoutMs, attemptMs, signal, whom = 'scheduler', onRetry }: Patience,
 ): Promise<T> {
   const deadline = clock.monotonicNow() + timeoutMs;
   let unanswered = false;
   for (let waitMs = retryMs.min; ; waitMs = Math.min(waitMs * 2, retryMs.max)) {
-    const outcome = await tryOnce(attempt, Math.max(1, Math.min(attemptMs, deadline - clock.monotonicNow())));
+    const outcome = await tryOnce(attempt, whom, Math.max(1, Math.min(attemptMs, deadline - clock.monotonicNow())));
     if ('value' in outcome) return outcome.value;
     unanswered ||= outcome.unanswered;
     if (signal?.aborted || clock.monotonicNow() + waitMs >= deadline)
@@ -43,14 +45,15 @@ export async function askPatiently<T>(
 
 async function tryOnce<T>(
   attempt: (timeoutMs: number) => Promise<Attempt<T>>,
+  whom: string,
   timeoutMs: number,
 ): Promise<{ value: T } | { retry: string; unanswered: boolean }> {
   try {
     const outcome = await attempt(timeoutMs);
     return 'value' in outcome ? outcome : { ...outcome, unanswered: false };
   } catch (error) {
-    if (error instanceof NoRespondersError) return { retry: 'no scheduler leads', unanswered: false };
-    if (error instanceof RequestTimeoutError) return { retry: 'the scheduler does not answer', unanswered: true };
+    if (error instanceof NoRespondersError) return { retry: `no ${whom} leads`, unanswered: false };
+    if (error instanceof RequestTimeoutError) return { retry: `the ${whom} does not answer`, unanswered: true };
     throw error;
   }
 }

@@ -1,0 +1,95 @@
+/**
+ * A snapshot in a file: a line that says what it is, a line of JSON about it, the store's own bytes (`Store.serialize`),
+ * and the SHA-256 of all that.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { FailureError } from '../errors.ts';
+
+export interface SnapshotHeader {
+  /** Of the store. */
+  revision: number;
+  /** How many keys it has. */
+  keys: number;
+}
+
+export interface SnapshotFacts extends SnapshotHeader {
+  /** The first part of its SHA-256, hexadecimal. */
+  hash: string;
+  sizeBytes: number;
+}
+
+const magic = 'flotilla-kv-snapshot 1\n';
+const digestBytes = 32;
+
+/** Is there whole, and durable, or not at all. */
+export async function writeSnapshot(
+  path: string,
+  header: SnapshotHeader,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const part = `${path}.part`;
+  const file = await open(part, 'w', 0o600);
+  const hash = createHash('sha256');
+  const write = async (data: Uint8Array) => {
+    hash.update(data);
+    await file.writeFile(data);
+  };
+  try {
+    await write(Buffer.from(`${magic}${JSON.stringify(header)}\n`));
+    for await (const chunk of chunks) await write(chunk);
+    await file.writeFile(hash.digest());
+    await file.sync();
+    await rename(part, path);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** @throws {FailureError} it is no snapshot, or it is damaged. */
+export async function checkSnapshot(path: string): Promise<SnapshotFacts> {
+  const { size } = await stat(path).catch((cause) => {
+    throw new FailureError(`${path} cannot be read: ${cause.message}`, { cause });
+  });
+  const contentBytes = size - digestBytes;
+  const start = Buffer.alloc(Math.min(size, 1_024));
+  const file = await open(path);
+  const digest = Buffer.alloc(digestBytes);
+  try {
+    await file.read(start, 0, start.length, 0);
+    if (contentBytes > 0) await file.read(digest, 0, digestBytes, contentBytes);
+  } finally {
+    await file.close();
+  }
+  const header = readHeader(path, start.toString('latin1'));
+  const hash = await hashOf(path, contentBytes);
+  if (!hash.equals(digest))
+    throw new FailureError(`${path} is damaged, or cut off: its bytes do not have its checksum`);
+  return { ...header, hash: hash.toString('hex').slice(0, 8), sizeBytes: size };
+}
+
+function readHeader(path: string, start: string): SnapshotHeader {
+  const [, json] = start.startsWith(magic) ? start.split('\n') : [];
+  const { revision, keys } = parseObject(json ?? '');
+  if (typeof revision === 'number' && typeof keys === 'number') return { revision, keys };
+  throw new FailureError(`${path} is no snapshot of "flotilla kv snapshot save"`);
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(text));
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+async function hashOf(path: string, length: number): Promise<Buffer> {
+  const hash = createHash('sha256');
+  if (length > 0) for await (const part of createReadStream(path, { end: length - 1 })) hash.update(part);
+  return hash.digest();
+}
