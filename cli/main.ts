@@ -31,12 +31,6 @@ function parse(argv: readonly string[]): Parsed {
   return { verb, args: unshield([...args]), options: mapValues(given, unshield) };
 }
 
-/** A verb of two words (`kv serve`) is one to the parser. */
-function joinVerb(argv: readonly string[]): readonly string[] {
-  const name = argv.slice(0, 2).join(' ');
-  return argv.length > 1 && verbs.some((verb) => verb.name === name) ? [name, ...argv.slice(2)] : argv;
-}
-
 function mapValues<T>(record: Record<string, T>, map: (value: T) => T): Record<string, T> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 }
