@@ -10,12 +10,15 @@ const mergedCapacity = (capacity * 3) / 4;
 const bulkFill = (capacity * 7) / 8;
 
 class Leaf<T> {
+  /** Beside the values, which have them too: a search then reads one piece of memory less for each comparison. */
   readonly keys: Bytes[];
   readonly values: T[];
+  weight: number;
 
-  constructor(keys: Bytes[], values: T[]) {
+  constructor(keys: Bytes[], values: T[], weight: number) {
     this.keys = keys;
     this.values = values;
+    this.weight = weight;
   }
 }
 
@@ -23,107 +26,162 @@ class Branch<T> {
   /** `keys[i]`: nothing below `children[i]` is smaller. The first one is never looked at. */
   readonly keys: Bytes[];
   readonly children: Node<T>[];
+  weight: number;
 
   constructor(keys: Bytes[], children: Node<T>[]) {
     this.keys = keys;
     this.children = children;
+    this.weight = weightOfAll(children);
   }
 }
 
 type Node<T> = Leaf<T> | Branch<T>;
 
-/** A sorted map from keys to what is known of them: a B+ tree whose keys compare as their bytes do. */
-export class KeyIndex<T> {
-  #root: Node<T> = new Leaf<T>([], []);
-  #size = 0;
+/** What the index has to know of its values. */
+export interface Traits<T> {
+  keyOf(value: T): Bytes;
+  /** What it adds to {@link KeyIndex.weightIn}. */
+  weightOf(value: T): number;
+}
 
-  get size(): number {
-    return this.#size;
+/** A map sorted by key that knows the weight of each interval: a B+ tree whose keys compare as their bytes do. */
+export class KeyIndex<T> {
+  readonly #traits: Traits<T>;
+  #root: Node<T> = new Leaf<T>([], [], 0);
+  /** By how much the update that is going on has changed the weight. */
+  #gained = 0;
+
+  constructor(traits: Traits<T>) {
+    this.#traits = traits;
   }
 
-  /** Fills an empty index with entries that are sorted by key, each key once, in time linear to their number. */
-  static ofSorted<T>(keys: readonly Bytes[], values: readonly T[]): KeyIndex<T> {
-    const index = new KeyIndex<T>();
-    index.#size = keys.length;
+  /** Makes an index of values that are sorted by key, each key once, in time linear to their number. */
+  static ofSorted<T>(traits: Traits<T>, values: readonly T[]): KeyIndex<T> {
+    const index = new KeyIndex<T>(traits);
     let level: Node<T>[] = [];
-    let firsts: Bytes[] = [];
-    for (let i = 0; i < keys.length; i += bulkFill) {
-      level.push(new Leaf(keys.slice(i, i + bulkFill), values.slice(i, i + bulkFill)));
-      firsts.push(keys[i] as Bytes);
-    }
+    for (let i = 0; i < values.length; i += bulkFill) level.push(index.#leafOver(values.slice(i, i + bulkFill)));
+    let firsts = level.map((leaf) => leaf.keys[0] as Bytes);
     while (level.length > 1) [level, firsts] = branchesOver(level, firsts);
     index.#root = level[0] ?? index.#root;
     return index;
   }
 
   get(key: Bytes): T | undefined {
-    const leaf = this.#leafOf(key);
-    const at = lowerBound(leaf.keys, key);
-    return leaf.keys[at] === key ? leaf.values[at] : undefined;
+    let node = this.#root;
+    while (node instanceof Branch) node = childAt(node, childIndex(node, key));
+    const at = lowerBound(node.keys, key);
+    return node.keys[at] === key ? node.values[at] : undefined;
   }
 
-  /** Adds the key or replaces what stood there. */
-  set(key: Bytes, value: T): void {
-    const right = this.#setBelow(this.#root, key, value);
-    if (right !== null) this.#root = new Branch<T>(['', firstKeyOf(right)], [this.#root, right]);
+  /** Replaces the key's value by what `change` makes of it, which may be the same object, changed. */
+  update(key: Bytes, change: (value: T | undefined) => T): void {
+    const right = this.#updateBelow(this.#root, key, change);
+    if (right !== null) this.#root = new Branch<T>(['', right.keys[0] as Bytes], [this.#root, right]);
   }
 
+  /** False: it was not there. */
   delete(key: Bytes): boolean {
+    this.#gained = 0;
     const found = this.#deleteBelow(this.#root, key);
-    if (found) this.#size--;
     while (this.#root instanceof Branch && this.#root.children.length === 1) this.#root = childAt(this.#root, 0);
     return found;
   }
 
   /**
-   * Visits the entries of an interval in the order of their keys until `visit` returns false. `visit` may replace values of
-   * keys that are there, but neither add nor delete keys; who wants that in between goes on with a new scan behind the
-   * last key that it has seen.
+   * Visits the entries of an interval in the order of their keys until `visit` returns false. The index may not be changed
+   * in `visit`; who wants that in between goes on with a new scan behind the last key that it has seen.
    */
-  scan(interval: Interval, visit: (key: Bytes, value: T) => boolean): void {
+  scan(interval: Interval, visit: (value: T) => boolean): void {
     scanBelow(this.#root, interval, visit);
   }
 
-  #leafOf(key: Bytes): Leaf<T> {
+  /** The sum over all entries of the interval, in time that hardly depends on their number. */
+  weightIn({ from, to }: Interval): number {
+    if (to !== null && to <= from) return 0;
+    return (to === null ? this.#root.weight : this.#weightBefore(to)) - this.#weightBefore(from);
+  }
+
+  #weightBefore(key: Bytes): number {
+    let weight = 0;
     let node = this.#root;
-    while (node instanceof Branch) node = childAt(node, childIndex(node, key));
-    return node;
+    while (node instanceof Branch) {
+      const at = childIndex(node, key);
+      for (let i = 0; i < at; i++) weight += childAt(node, i).weight;
+      node = childAt(node, at);
+    }
+    const at = lowerBound(node.keys, key);
+    for (let i = 0; i < at; i++) weight += this.#traits.weightOf(node.values[i] as T);
+    return weight;
+  }
+
+  #leafOver(values: T[]): Leaf<T> {
+    const keys = values.map((value) => this.#traits.keyOf(value));
+    return new Leaf(keys, values, this.#weightOfValues(values));
+  }
+
+  #weightOfValues(values: readonly T[]): number {
+    let weight = 0;
+    for (const value of values) weight += this.#traits.weightOf(value);
+    return weight;
   }
 
   /** Returns the node that has to stand to the right of `node`, where it had to be split. */
-  #setBelow(node: Node<T>, key: Bytes, value: T): Node<T> | null {
-    if (node instanceof Leaf) return this.#setInLeaf(node, key, value);
+  #updateBelow(node: Node<T>, key: Bytes, change: (value: T | undefined) => T): Node<T> | null {
+    if (node instanceof Leaf) return this.#updateLeaf(node, key, change);
     const at = childIndex(node, key);
-    const right = this.#setBelow(childAt(node, at), key, value);
+    const right = this.#updateBelow(childAt(node, at), key, change);
+    node.weight += this.#gained;
     if (right === null) return null;
-    insertAt(node.keys, at + 1, firstKeyOf(right));
+    insertAt(node.keys, at + 1, right.keys[0] as Bytes);
     insertAt(node.children, at + 1, right);
     return node.children.length > capacity ? splitBranch(node, at + 1) : null;
   }
 
-  #setInLeaf(leaf: Leaf<T>, key: Bytes, value: T): Leaf<T> | null {
+  #updateLeaf(leaf: Leaf<T>, key: Bytes, change: (value: T | undefined) => T): Leaf<T> | null {
     const at = lowerBound(leaf.keys, key);
-    if (leaf.keys[at] === key) {
-      leaf.values[at] = value;
-      return null;
-    }
-    this.#size++;
-    insertAt(leaf.keys, at, key);
+    const isNew = leaf.keys[at] !== key;
+    const old = isNew ? undefined : leaf.values[at];
+    const oldWeight = old === undefined ? 0 : this.#traits.weightOf(old);
+    const value = change(old);
+    this.#gained = this.#traits.weightOf(value) - oldWeight;
+    leaf.weight += this.#gained;
+    if (isNew) return this.#insert(leaf, at, value);
+    leaf.values[at] = value;
+    return null;
+  }
+
+  #insert(leaf: Leaf<T>, at: number, value: T): Leaf<T> | null {
+    insertAt(leaf.keys, at, this.#traits.keyOf(value));
     insertAt(leaf.values, at, value);
-    return leaf.keys.length > capacity ? splitLeaf(leaf, at) : null;
+    return leaf.keys.length > capacity ? this.#splitLeaf(leaf, at) : null;
+  }
+
+  #splitLeaf(leaf: Leaf<T>, insertedAt: number): Leaf<T> {
+    const at = splitPoint(leaf.keys.length, insertedAt);
+    const values = leaf.values.splice(at);
+    const right = new Leaf(leaf.keys.splice(at), values, this.#weightOfValues(values));
+    leaf.weight -= right.weight;
+    return right;
   }
 
   #deleteBelow(node: Node<T>, key: Bytes): boolean {
-    if (node instanceof Leaf) {
-      const at = lowerBound(node.keys, key);
-      if (node.keys[at] !== key) return false;
-      node.keys.splice(at, 1);
-      node.values.splice(at, 1);
-      return true;
-    }
-    const at = childIndex(node, key);
-    const found = this.#deleteBelow(childAt(node, at), key);
-    if (found) mergeSparse(node, at);
+    const found = node instanceof Leaf ? this.#deleteInLeaf(node, key) : this.#deleteInBranch(node, key);
+    node.weight += this.#gained;
+    return found;
+  }
+
+  #deleteInLeaf(leaf: Leaf<T>, key: Bytes): boolean {
+    const at = lowerBound(leaf.keys, key);
+    if (leaf.keys[at] !== key) return false;
+    leaf.keys.splice(at, 1);
+    for (const value of leaf.values.splice(at, 1)) this.#gained = -this.#traits.weightOf(value);
+    return true;
+  }
+
+  #deleteInBranch(branch: Branch<T>, key: Bytes): boolean {
+    const at = childIndex(branch, key);
+    const found = this.#deleteBelow(childAt(branch, at), key);
+    if (found) mergeSparse(branch, at);
     return found;
   }
 }
@@ -133,19 +191,17 @@ function splitPoint(length: number, insertedAt: number): number {
   return insertedAt === length - 1 ? bulkFill : length >> 1;
 }
 
-function splitLeaf<T>(leaf: Leaf<T>, insertedAt: number): Leaf<T> {
-  const at = splitPoint(leaf.keys.length, insertedAt);
-  return new Leaf(leaf.keys.splice(at), leaf.values.splice(at));
-}
-
 function splitBranch<T>(branch: Branch<T>, insertedAt: number): Branch<T> {
   const at = splitPoint(branch.children.length, insertedAt);
-  return new Branch(branch.keys.splice(at), branch.children.splice(at));
+  const right = new Branch(branch.keys.splice(at), branch.children.splice(at));
+  branch.weight -= right.weight;
+  return right;
 }
 
-/** Of a node that a split has made: its first key, in a branch the one that was its child's separator. */
-function firstKeyOf<T>(node: Node<T>): Bytes {
-  return node.keys[0] as Bytes;
+function weightOfAll<T>(nodes: readonly Node<T>[]): number {
+  let weight = 0;
+  for (const node of nodes) weight += node.weight;
+  return weight;
 }
 
 function branchesOver<T>(nodes: readonly Node<T>[], firsts: readonly Bytes[]): [Node<T>[], Bytes[]] {
@@ -177,11 +233,12 @@ function mergeWithRight<T>(parent: Branch<T>, left: number): void {
     a.keys.push(parent.keys[left + 1] as Bytes, ...b.keys.slice(1));
     a.children.push(...b.children);
   }
+  a.weight += b.weight;
   parent.keys.splice(left + 1, 1);
   parent.children.splice(left + 1, 1);
 }
 
-function scanBelow<T>(node: Node<T>, interval: Interval, visit: (key: Bytes, value: T) => boolean): boolean {
+function scanBelow<T>(node: Node<T>, interval: Interval, visit: (value: T) => boolean): boolean {
   if (node instanceof Leaf) return scanLeaf(node, interval, visit);
   for (let i = childIndex(node, interval.from); i < node.children.length; i++) {
     if (interval.to !== null && i > 0 && (node.keys[i] as Bytes) >= interval.to) return false;
@@ -190,11 +247,11 @@ function scanBelow<T>(node: Node<T>, interval: Interval, visit: (key: Bytes, val
   return true;
 }
 
-function scanLeaf<T>(leaf: Leaf<T>, interval: Interval, visit: (key: Bytes, value: T) => boolean): boolean {
+function scanLeaf<T>(leaf: Leaf<T>, interval: Interval, visit: (value: T) => boolean): boolean {
   const { keys, values } = leaf;
   for (let i = lowerBound(keys, interval.from); i < keys.length; i++) {
     const key = keys[i] as Bytes;
-    if (!containsKey(interval, key) || !visit(key, values[i] as T)) return false;
+    if (!containsKey(interval, key) || !visit(values[i] as T)) return false;
   }
   return true;
 }

@@ -2,7 +2,7 @@ import type { Bytes, LeaseId } from '../../../shared/domain/kv.ts';
 import { ownBytes } from './bytes.ts';
 import { History } from './history.ts';
 import type { Interval } from './interval.ts';
-import { KeyIndex } from './keyIndex.ts';
+import { KeyIndex, type Traits } from './keyIndex.ts';
 import { hashOf, isTombstone, sizeOf, tombstone, Version } from './version.ts';
 import { compacted, current, currentAt, newest, type Versions, withNewest } from './versions.ts';
 
@@ -11,17 +11,27 @@ const firstRevision = 1;
 /** How many changes {@link Keyspace.tidy} looks at: well under two milliseconds. */
 const tidyStep = 500;
 
+/** Its weight is the number of keys that are there now. */
+const traits: Traits<Versions> = {
+  keyOf: (versions) => newest(versions).key,
+  weightOf: (versions) => (current(versions) === null ? 0 : 1),
+};
+
 /** What {@link Keyspace.restore} makes one of. */
 export interface KeyspaceContent {
   revision: number;
   compactRevision: number;
-  keys: Bytes[];
-  /** Of each key what a compaction at `compactRevision` keeps. */
+  /** Of each key, sorted, what a compaction at `compactRevision` keeps. */
   versions: Versions[];
   /** All versions from `compactRevision` on in the order in which they were made. */
   changes: Version[];
   /** What stood there before each of the changes, as far as it is kept. */
   replaced: (Version | null)[];
+}
+
+interface Added {
+  readonly made: Version;
+  readonly replaced: Version | null;
 }
 
 /**
@@ -30,7 +40,7 @@ export interface KeyspaceContent {
  * comes back by {@link tidy}.
  */
 export class Keyspace {
-  #index = new KeyIndex<Versions>();
+  #index = new KeyIndex<Versions>(traits);
   readonly history = new History();
   #revision = firstRevision;
   #compactRevision = 0;
@@ -64,7 +74,7 @@ export class Keyspace {
 
   static restore(content: KeyspaceContent): Keyspace {
     const keyspace = new Keyspace();
-    keyspace.#index = KeyIndex.ofSorted(content.keys, content.versions);
+    keyspace.#index = KeyIndex.ofSorted(traits, content.versions);
     keyspace.#revision = content.revision;
     keyspace.#compactRevision = content.compactRevision;
     for (const versions of content.versions) keyspace.#countRestored(versions);
@@ -72,11 +82,6 @@ export class Keyspace {
       keyspace.history.append(change, content.replaced[i] ?? null);
     });
     return keyspace;
-  }
-
-  /** All versions of the key that are there, garbage included. */
-  versionsOf(key: Bytes): Versions | undefined {
-    return this.#index.get(key);
   }
 
   /** What the key is now, changes before the commit included. */
@@ -91,46 +96,45 @@ export class Keyspace {
     return versions === undefined ? null : currentAt(versions, revision);
   }
 
+  /** How many keys of the interval are there now. */
+  count(interval: Interval): number {
+    return this.#index.weightIn(interval);
+  }
+
   /** Visits what is there in the order of the keys until `visit` returns false; null: now, as {@link get} sees it. */
   scan(interval: Interval, revision: number | null, visit: (version: Version) => boolean): void {
-    this.#index.scan(interval, (_key, versions) => {
+    this.#index.scan(interval, (versions) => {
       const found = revision === null ? current(versions) : currentAt(versions, revision);
       return found === null || visit(found);
     });
   }
 
-  /** Visits all versions of each key, garbage included; {@link KeyIndex.scan} says what `visit` may do. */
-  scanVersions(interval: Interval, visit: (key: Bytes, versions: Versions) => boolean): void {
+  /** Visits all versions of each key, garbage included. */
+  scanVersions(interval: Interval, visit: (versions: Versions) => boolean): void {
     this.#index.scan(interval, visit);
   }
 
-  /** Returns what was there before. */
-  put(key: Bytes, value: Bytes, lease: LeaseId): { previous: Version | null; made: Version } {
-    const versions = this.#index.get(key);
-    const previous = versions === undefined ? null : current(versions);
-    const ownKey = versions === undefined ? ownBytes(key) : newest(versions).key;
-    const createRevision = previous?.createRevision ?? this.#revision + 1;
-    const version = (previous?.version ?? 0) + 1;
-    const made = new Version(
-      ownKey,
-      previous?.value === value ? previous.value : ownBytes(value),
-      createRevision,
-      this.#revision + 1,
-      this.#uncommitted,
-      version,
-      lease,
-    );
-    this.#add(made, versions);
-    return { previous, made };
+  /** Returns what was made, and what was there before. */
+  put(key: Bytes, value: Bytes, lease: LeaseId): { made: Version; previous: Version | null } {
+    const { made, replaced } = this.#add(key, (ownKey, old) => {
+      const previous = old !== null && isTombstone(old) ? null : old;
+      const modRevision = this.#revision + 1;
+      return new Version(
+        ownKey,
+        previous?.value === value ? previous.value : ownBytes(value),
+        previous?.createRevision ?? modRevision,
+        modRevision,
+        this.history.end,
+        (previous?.version ?? 0) + 1,
+        lease,
+      );
+    });
+    return { made, previous: replaced !== null && isTombstone(replaced) ? null : replaced };
   }
 
   /** The key must be there. */
-  delete(key: Bytes): Version {
-    const versions = this.#index.get(key);
-    const ownKey = versions === undefined ? ownBytes(key) : newest(versions).key;
-    const made = tombstone(ownKey, this.#revision + 1, this.#uncommitted);
-    this.#add(made, versions);
-    return made;
+  delete(key: Bytes): void {
+    this.#add(key, (ownKey) => tombstone(ownKey, this.#revision + 1, this.history.end));
   }
 
   /** Ends the revision that the changes since the last commit share; false: there were none. */
@@ -184,16 +188,24 @@ export class Keyspace {
     if (key === undefined || versions === undefined) return;
     const kept = compacted(versions, limit);
     if (kept === null) this.#index.delete(key);
-    else if (kept !== versions) this.#index.set(key, kept);
+    else if (kept !== versions) this.#index.update(key, () => kept);
   }
 
-  #add(made: Version, versions: Versions | undefined): void {
-    const replaced = versions === undefined ? null : newest(versions);
-    if (versions === undefined) this.#index.set(made.key, made);
-    else {
-      const all = withNewest(versions, made);
-      if (all !== versions) this.#index.set(made.key, all);
-    }
+  /** `replaced` may be a tombstone. */
+  #add(key: Bytes, make: (ownKey: Bytes, replaced: Version | null) => Version): Added {
+    let added: Added | undefined;
+    this.#index.update(key, (versions) => {
+      const replaced = versions === undefined ? null : newest(versions);
+      const made = make(replaced === null ? ownBytes(key) : replaced.key, replaced);
+      added = { made, replaced };
+      return versions === undefined ? made : withNewest(versions, made);
+    });
+    const { made, replaced } = added as unknown as Added;
+    this.#record(made, replaced);
+    return { made, replaced };
+  }
+
+  #record(made: Version, replaced: Version | null): void {
     if (replaced !== null && !isTombstone(replaced)) this.#liveBytes -= sizeOf(replaced);
     if (!isTombstone(made)) this.#liveBytes += sizeOf(made);
     this.#addedBytes += sizeOf(made);

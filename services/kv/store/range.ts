@@ -38,26 +38,32 @@ export function range(keyspace: Keyspace, request: RangeRequest): RangeResponse 
 /** Everything counts, but only what could be in the answer is kept. */
 function collect(keyspace: Keyspace, request: RangeRequest): { found: Version[]; count: number } {
   const most = mostToKeep(request);
+  const revision = request.revision !== undefined && request.revision > 0 ? request.revision : null;
   const found: Version[] = [];
   let count = 0;
-  visitRange(keyspace, request, (version) => {
+  visitRange(keyspace, request, revision, (version) => {
     count++;
     if (found.length < most && passes(version, request)) found.push(version);
+    // How many there are now is known without looking at them all.
+    return revision !== null || found.length < most;
   });
-  return { found, count };
+  return { found, count: revision === null ? countNow(keyspace, request) : count };
 }
 
-function visitRange(keyspace: Keyspace, request: RangeRequest, visit: (version: Version) => void): void {
-  const revision = request.revision !== undefined && request.revision > 0 ? request.revision : null;
-  if (isSingleKey(request)) {
-    const found = revision === null ? keyspace.get(request.key) : keyspace.getAt(request.key, revision);
-    if (found !== null) visit(found);
-    return;
-  }
-  keyspace.scan(toInterval(request), revision, (version) => {
-    visit(version);
-    return true;
-  });
+function visitRange(
+  keyspace: Keyspace,
+  request: RangeRequest,
+  revision: number | null,
+  visit: (version: Version) => boolean,
+): void {
+  if (!isSingleKey(request)) return keyspace.scan(toInterval(request), revision, visit);
+  const found = revision === null ? keyspace.get(request.key) : keyspace.getAt(request.key, revision);
+  if (found !== null) visit(found);
+}
+
+function countNow(keyspace: Keyspace, request: RangeRequest): number {
+  if (isSingleKey(request)) return keyspace.get(request.key) === null ? 0 : 1;
+  return keyspace.count(toInterval(request));
 }
 
 /**

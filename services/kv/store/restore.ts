@@ -78,12 +78,11 @@ interface KeysHead {
 }
 
 function readKeys(reader: ByteReader, { revision, compactRevision, changes }: KeysHead): KeyspaceContent {
-  const content: KeyspaceContent = { revision, compactRevision, keys: [], versions: [], changes: [], replaced: [] };
+  const content: KeyspaceContent = { revision, compactRevision, versions: [], changes: [], replaced: [] };
   const leaseIds = new Map<LeaseId, LeaseId>();
   for (let count = reader.number(); count > 0; count = reader.number()) {
     const key = reader.bytes();
     const versions = readVersions(reader, content, leaseIds, key, count);
-    content.keys.push(key);
     content.versions.push(versions);
   }
   checkChanges(content, changes);
@@ -116,11 +115,12 @@ function readVersion(
 ): Version {
   const number = reader.number();
   const modRevision = reader.number();
-  const order = reader.number();
-  const position = modRevision >= content.compactRevision ? reader.number() : null;
+  const position = modRevision >= content.compactRevision ? reader.number() : -1;
   const version =
-    number === 0 ? tombstone(key, modRevision, order) : readPut(reader, leaseIds, key, modRevision, order, number);
-  if (position !== null) {
+    number === 0
+      ? tombstone(key, modRevision, position)
+      : readPut(reader, leaseIds, key, modRevision, position, number);
+  if (position >= 0) {
     content.changes[position] = version;
     content.replaced[position] = replaced;
   }
@@ -132,12 +132,12 @@ function readPut(
   leaseIds: Map<LeaseId, LeaseId>,
   key: Bytes,
   modRevision: number,
-  order: number,
+  position: number,
   version: number,
 ): Version {
   const createRevision = reader.number();
   const lease = shared(leaseIds, reader.bytes());
-  return new Version(key, reader.bytes(), createRevision, modRevision, order, version, lease);
+  return new Version(key, reader.bytes(), createRevision, modRevision, position, version, lease);
 }
 
 /** One string for all keys that say the same. */

@@ -5,7 +5,7 @@ import type { Keyspace } from './keyspace.ts';
 import { formatVersion } from './snapshotFormat.ts';
 import type { State } from './state.ts';
 import { isTombstone, type Version } from './version.ts';
-import { keptVersions, type Versions } from './versions.ts';
+import { keptVersions, newest, type Versions } from './versions.ts';
 
 /** A few milliseconds' work, and small enough for any object store. */
 const chunkSize = 256 * 1024;
@@ -13,7 +13,8 @@ const chunkSize = 256 * 1024;
 const batchSize = 256;
 
 interface Batch {
-  entries: { key: Bytes; versions: Version[] }[];
+  /** The versions of each. */
+  keys: Version[][];
   /** Where the next one begins; null: there is none. */
   next: Bytes | null;
 }
@@ -41,7 +42,7 @@ export function* serialize(state: State): Generator<Uint8Array, void, void> {
     yield* writer.takeFull();
     for (let from: Bytes | null = ''; from !== null; ) {
       const batch: Batch = batchOf(keyspace, cut, from);
-      for (const { key, versions } of batch.entries) yield* writeKey(writer, keyspace, cut, key, versions);
+      for (const versions of batch.keys) yield* writeKey(writer, cut, versions);
       from = batch.next;
     }
     // No key has no versions: it ends here.
@@ -100,15 +101,15 @@ function writeAll<T>(writer: ByteWriter, items: readonly T[], write: (item: T) =
 
 /** Copies: the store goes on changing between chunks. */
 function batchOf(keyspace: Keyspace, cut: Cut, from: Bytes): Batch {
-  const batch: Batch = { entries: [], next: null };
+  const batch: Batch = { keys: [], next: null };
   let visited = 0;
-  keyspace.scanVersions({ from, to: null }, (key, all) => {
+  keyspace.scanVersions({ from, to: null }, (all) => {
     if (++visited > batchSize) {
-      batch.next = key;
+      batch.next = newest(all).key;
       return false;
     }
     const versions = versionsInCut(all, cut);
-    if (versions.length > 0) batch.entries.push({ key, versions });
+    if (versions.length > 0) batch.keys.push(versions);
     return true;
   });
   return batch;
@@ -118,27 +119,19 @@ function versionsInCut(versions: Versions, cut: Cut): Version[] {
   return keptVersions(versions, cut.compactRevision).filter(({ modRevision }) => modRevision <= cut.revision);
 }
 
-function* writeKey(
-  writer: ByteWriter,
-  keyspace: Keyspace,
-  cut: Cut,
-  key: Bytes,
-  versions: readonly Version[],
-): Generator<Uint8Array, void, void> {
+function* writeKey(writer: ByteWriter, cut: Cut, versions: readonly Version[]): Generator<Uint8Array, void, void> {
   writer.number(versions.length);
-  writer.bytes(key);
+  writer.bytes(versions[0]?.key ?? '');
   for (const version of versions) {
-    writeVersion(writer, keyspace, cut, version);
+    writeVersion(writer, cut, version);
     if (writer.hasFull) yield* writer.takeFull();
   }
 }
 
-function writeVersion(writer: ByteWriter, { history }: Keyspace, cut: Cut, version: Version): void {
-  const { modRevision, order } = version;
+function writeVersion(writer: ByteWriter, cut: Cut, version: Version): void {
   writer.number(version.version);
-  writer.number(modRevision);
-  writer.number(order);
-  if (modRevision >= cut.compactRevision) writer.number(history.seek(modRevision) + order - cut.from);
+  writer.number(version.modRevision);
+  if (version.modRevision >= cut.compactRevision) writer.number(version.position - cut.from);
   if (isTombstone(version)) return;
   writer.number(version.createRevision);
   writer.bytes(version.lease);

@@ -10,8 +10,8 @@ export class Version {
   readonly value: Bytes;
   readonly createRevision: number;
   readonly modRevision: number;
-  /** Which of the changes of `modRevision` it is, from 0. */
-  readonly order: number;
+  /** Where it stands in the history; of no meaning once a compaction has passed it. */
+  readonly position: number;
   /** 0: a tombstone. */
   readonly version: number;
   readonly lease: LeaseId;
@@ -21,7 +21,7 @@ export class Version {
     value: Bytes,
     createRevision: number,
     modRevision: number,
-    order: number,
+    position: number,
     version: number,
     lease: LeaseId,
   ) {
@@ -29,14 +29,14 @@ export class Version {
     this.value = value;
     this.createRevision = createRevision;
     this.modRevision = modRevision;
-    this.order = order;
+    this.position = position;
     this.version = version;
     this.lease = lease;
   }
 }
 
-export function tombstone(key: Bytes, modRevision: number, order: number): Version {
-  return new Version(key, '', 0, modRevision, order, 0, noLease);
+export function tombstone(key: Bytes, modRevision: number, position: number): Version {
+  return new Version(key, '', 0, modRevision, position, 0, noLease);
 }
 
 export function isTombstone(version: Version): boolean {
