@@ -35,7 +35,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 interface Pair {
   store: Store;
   model: ModelStore;
-  watches: { real: Watch; model: ModelWatch; told: boolean }[];
+  watches: Watched[];
+}
+
+interface Watched {
+  model: ModelWatch;
+  real: Watch;
+  /** Since it was last pulled. */
+  told: boolean;
+  toBeTold: boolean;
 }
 
 function newPair(): Pair {
@@ -49,7 +57,7 @@ test('the store answers as a model that folds one array of changes', () => {
       for (const it of steps) take(pair, it);
       compareAll(pair);
     }),
-    { numRuns: 400 },
+    { numRuns: 1000 },
   );
 });
 
@@ -117,27 +125,49 @@ test('giving memory back changes no answer, no hash and no snapshot', () => {
   );
 });
 
-function take({ store, model, watches }: Pair, it: Step): void {
+function take(pair: Pair, it: Step): void {
+  const { store, model, watches } = pair;
   switch (it.do) {
     case 'execute':
-      return compare(store.execute(it.command), model.execute(it.command));
+      return executeOnBoth(pair, it.command);
     case 'range':
       return compare(store.range(it.request), model.range(it.request));
     case 'read':
-      return compareRead({ store, model, watches }, it.txn);
-    case 'watch': {
-      const watch = { model: model.watch(it.request), told: false };
-      watches.push({ ...watch, real: store.watch(it.request, () => {}) });
+      return compareRead(pair, it.txn);
+    case 'watch':
+      watches.push(watchBoth(pair, it.request));
       return;
-    }
-    case 'pull': {
-      const watch = watches[it.watch];
-      if (watch) assert.deepEqual(watch.real.pull(it.maxEvents), model.pull(watch.model, it.maxEvents));
-      return;
-    }
+    case 'pull':
+      return pullBoth(pair, it.watch, it.maxEvents);
     case 'tidy':
       store.tidy();
   }
+}
+
+function executeOnBoth({ store, model, watches }: Pair, it: KvCommand): void {
+  const before = model.changes.length;
+  compare(store.execute(it), model.execute(it));
+  for (const watched of watches) {
+    watched.toBeTold ||= model.changes.slice(before).some((change) => model.concerns(watched.model, change));
+    assert.equal(watched.told, watched.toBeTold);
+  }
+}
+
+function watchBoth({ store, model }: Pair, request: WatchRequest): Watched {
+  const watched: Partial<Watched> = { model: model.watch(request), told: false, toBeTold: false };
+  const onReady = () => {
+    assert.equal(watched.told, false, 'once is enough');
+    watched.told = true;
+  };
+  return Object.assign(watched as Watched, { real: store.watch(request, onReady) });
+}
+
+function pullBoth({ model, watches }: Pair, which: number, maxEvents: number): void {
+  const watched = watches[which];
+  if (watched === undefined) return;
+  assert.deepEqual(watched.real.pull(maxEvents), model.pull(watched.model, maxEvents));
+  watched.told = false;
+  watched.toBeTold = false;
 }
 
 function compareRead({ store, model }: Pair, it: TxnRequest): void {

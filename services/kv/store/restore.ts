@@ -78,7 +78,14 @@ interface KeysHead {
 }
 
 function readKeys(reader: ByteReader, { revision, compactRevision, changes }: KeysHead): KeyspaceContent {
-  const content: KeyspaceContent = { revision, compactRevision, versions: [], changes: [], replaced: [] };
+  const content: KeyspaceContent = {
+    revision,
+    compactRevision,
+    versions: [],
+    // They come in the order of the keys; arrays that grow at random places would become slow tables.
+    changes: new Array(changes),
+    replaced: new Array(changes),
+  };
   const leaseIds = new Map<LeaseId, LeaseId>();
   for (let count = reader.number(); count > 0; count = reader.number()) {
     const key = reader.bytes();

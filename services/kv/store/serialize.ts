@@ -115,8 +115,10 @@ function batchOf(keyspace: Keyspace, cut: Cut, from: Bytes): Batch {
   return batch;
 }
 
-function versionsInCut(versions: Versions, cut: Cut): Version[] {
-  return keptVersions(versions, cut.compactRevision).filter(({ modRevision }) => modRevision <= cut.revision);
+function versionsInCut(versions: Versions, { revision, compactRevision }: Cut): Version[] {
+  const kept = keptVersions(versions, compactRevision);
+  const isWhole = kept.length === 0 || (kept[kept.length - 1] as Version).modRevision <= revision;
+  return isWhole ? [...kept] : kept.filter(({ modRevision }) => modRevision <= revision);
 }
 
 function* writeKey(writer: ByteWriter, cut: Cut, versions: readonly Version[]): Generator<Uint8Array, void, void> {

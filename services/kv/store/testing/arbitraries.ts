@@ -16,8 +16,10 @@ const key = fc.constantFrom('a', 'aa', 'ab', 'b', 'b\0', 'b\xff', 'c', '\xff');
 const rangeEnd = fc.constantFrom('\0', 'aa', 'b', 'b\0', 'c', 'd', '\xff');
 const value = fc.constantFrom('', 'x', 'y', '\0\xff');
 export const leaseId = fc.constantFrom('1', '2', '9223372036854775807');
-const maybeLease = fc.oneof({ weight: 3, arbitrary: fc.constant('0') }, leaseId);
+const maybeLease = fc.oneof({ weight: 6, arbitrary: fc.constant('0') }, leaseId);
 const revision = fc.integer({ min: -1, max: 30 });
+/** A bound or a moment that leaves something to be seen, mostly. */
+const maybeRevision = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, revision);
 
 /** Objects whose optional fields are there or not, as what comes in has it. */
 function optional<T extends object>(model: { [K in keyof T]: fc.Arbitrary<NonNullable<T[K]>> }): fc.Arbitrary<T> {
@@ -31,15 +33,15 @@ export const rangeRequest: fc.Arbitrary<RangeRequest> = fc
     keyRange,
     optional<Omit<RangeRequest, 'key' | 'rangeEnd'>>({
       limit: fc.integer({ min: -1, max: 4 }),
-      revision,
+      revision: maybeRevision,
       sortTarget: fc.constantFrom('key', 'version', 'create', 'mod', 'value'),
       sortOrder: fc.constantFrom('none', 'ascend', 'descend'),
       keysOnly: fc.boolean(),
       countOnly: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.boolean()),
-      minModRevision: revision,
-      maxModRevision: revision,
-      minCreateRevision: revision,
-      maxCreateRevision: revision,
+      minModRevision: maybeRevision,
+      maxModRevision: maybeRevision,
+      minCreateRevision: maybeRevision,
+      maxCreateRevision: maybeRevision,
     }),
   )
   .map(([range, options]) => ({ ...range, ...options }));
@@ -54,7 +56,7 @@ const keepingPut: fc.Arbitrary<PutRequest> = fc.record({
   ignoreLease: fc.boolean(),
 });
 
-const put = fc.oneof({ weight: 4, arbitrary: plainPut }, keepingPut);
+const put = fc.oneof({ weight: 8, arbitrary: plainPut }, keepingPut);
 
 const deleteRange: fc.Arbitrary<DeleteRangeRequest> = fc
   .tuple(keyRange, fc.record({ prevKv: fc.boolean() }))

@@ -100,15 +100,18 @@ export class ModelStore {
 
   pull(watch: ModelWatch, maxEvents: number): { revision: number; events: WatchEvent[] } | { compactRevision: number } {
     if (watch.behind && watch.next < this.compactRevision) return { compactRevision: this.compactRevision };
-    const waiting = this.changes.filter(
-      (change) => change.modRevision >= watch.next && concerns(watch.request, change),
-    );
+    const waiting = this.changes.filter((change) => this.concerns(watch, change));
     const end = waiting[maxEvents - 1]?.modRevision ?? this.revision;
     const events = waiting.filter(({ modRevision }) => modRevision <= end);
     const isMore = watch.behind ? end < this.revision : events.length < waiting.length;
     watch.behind &&= isMore;
     watch.next = Math.max(watch.next, isMore ? end + 1 : this.revision + 1);
     return { revision: isMore ? end : this.revision, events: events.map((change) => this.#event(watch, change)) };
+  }
+
+  concerns({ request, next }: ModelWatch, change: Change): boolean {
+    const isUnwanted = change.deleted ? request.noDelete : request.noPut;
+    return change.modRevision >= next && isIn(request, change.key) && !isUnwanted;
   }
 
   #event(watch: ModelWatch, { deleted, ...kv }: Change): WatchEvent {
@@ -256,10 +259,6 @@ interface Chosen {
 export function isIn({ key: from, rangeEnd = '' }: KeyRange, key: Bytes): boolean {
   if (rangeEnd === '') return key === from;
   return key >= from && (rangeEnd === '\0' || key < rangeEnd);
-}
-
-function concerns(request: WatchRequest, change: Change): boolean {
-  return isIn(request, change.key) && !(change.deleted ? request.noDelete : request.noPut);
 }
 
 function staticProblems(txn: TxnRequest): KvErrorCode[] {
