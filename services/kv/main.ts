@@ -12,6 +12,7 @@ import { streams } from '../../shared/protocol/subjects.ts';
 import { startEtcdServer } from './etcd/etcdServer.ts';
 import { memberId } from './identity.ts';
 import { startKv } from './kvActor.ts';
+import { serveNative } from './nats/nativeApi.ts';
 
 export interface KvOptions {
   server: string;
@@ -59,7 +60,11 @@ export async function main(options: KvOptions): Promise<number> {
           log.error(`etcd's API cannot be served on ${host}:${port}: ${error.message}`);
           store.stop();
         });
-        return () => void etcd.then((server) => server.close()).catch(() => undefined);
+        const native = serveNative({ bus, clock: systemClock, service, onError });
+        return () => {
+          native.unsubscribe();
+          void etcd.then((server) => server.close()).catch(() => undefined);
+        };
       },
       onError,
     },
