@@ -1,6 +1,7 @@
 import { type Clock, delay } from '../../shared/clock/clock.ts';
 import { shareNext } from '../../shared/clock/shareNext.ts';
 import type { KvCommand, KvEvent, KvResult } from '../../shared/domain/kv.ts';
+import { FencedError } from '../../shared/log/appendOnce.ts';
 import { AppendRefusedError } from '../../shared/log/eventLog.ts';
 import type { SubjectWriter } from '../../shared/log/subjectWriter.ts';
 import type { Caused } from '../../shared/protocol/commit.ts';
@@ -44,6 +45,7 @@ export class KvCommitLoop {
   #queue: Pending[] = [];
   #provers: Prover[] = [];
   #wake: () => void = () => {};
+  #over = false;
   #mostBytes: number;
 
   constructor(options: KvCommitLoopOptions) {
@@ -55,6 +57,7 @@ export class KvCommitLoop {
   /** Resolves once it is durable and executed; never rejects. */
   submit(request: KvBatch): Promise<KvBatchReply> {
     const { id } = request;
+    if (this.#over) return Promise.resolve(leaderChanged);
     const known = this.#options.projection.answer(id);
     if (known !== undefined) return Promise.resolve(knownAnswer(known, this.#options.projection.seq));
     const same = this.#waiting.get(id);
@@ -74,6 +77,7 @@ export class KvCommitLoop {
    * @throws {FencedError} it does not lead (any more).
    */
   prove(): Promise<void> {
+    if (this.#over) return Promise.reject(new FencedError('the term is over'));
     if (this.#queue.length === 0) return this.#proveOnFence();
     return new Promise((resolve, reject) => this.#provers.push({ resolve, reject }));
   }
@@ -157,9 +161,11 @@ export class KvCommitLoop {
     for (const prover of this.#provers.splice(0)) prover.reject(error);
   }
 
+  /** Who comes later, before everybody knows that the term is over, is dismissed at once. */
   #dismiss(): void {
+    this.#over = true;
     for (const { resolve } of this.#queue.splice(0)) resolve(leaderChanged);
-    this.#rejectProvers(new Error('the term is over'));
+    this.#rejectProvers(new FencedError('the term is over'));
   }
 }
 
