@@ -29,8 +29,9 @@ export const electionMs = 2_500;
 
 export interface MemoryStoresOptions {
   quotaBytes?: number;
-  /** What stands between the stores and their log. */
+  /** What stands between the stores and their log, and their fence. */
   wrapLog?: (log: EventLog) => EventLog;
+  wrapFence?: (fence: EventLog) => EventLog;
 }
 
 export class MemoryStores {
@@ -56,14 +57,14 @@ export class MemoryStores {
   /** Starts one and gives it the time to lead, where nobody else does. */
   async start(name: string): Promise<RunningStore> {
     const { clock, snapshots } = this;
-    const { quotaBytes = 1 << 30, wrapLog = (log: EventLog) => log } = this.#options;
+    const { quotaBytes = 1 << 30, wrapLog = asItIs, wrapFence = asItIs } = this.#options;
     const [bus, log, fence] = [this.network.connect(), this.log.open(), this.fences.open()];
     const states: string[] = [];
     let service: KvService | null = null;
     const replica = startKv(
       {
         self: { id: memberId(name), name, clientUrls: [`http://${name}:2379`] },
-        ...{ bus, log: wrapLog(log), fence, snapshots, clock, quotaBytes },
+        ...{ bus, log: wrapLog(log), fence: wrapFence(fence), snapshots, clock, quotaBytes },
         random: () => 0.5,
         ids: () => `${name}-${++this.#lastId}`,
         newLease: () => String(++this.#lastLease),
@@ -137,4 +138,8 @@ export class MemoryStores {
     for await (const record of tail) commits.push(decodeCommit<KvEvent>(record.data));
     return commits;
   }
+}
+
+function asItIs(log: EventLog): EventLog {
+  return log;
 }

@@ -7,7 +7,11 @@ export interface Recorder<Input, Output> {
   /** Refused ones are left out: they must not have happened. */
   readonly refused: number;
   run(process: number, input: Input, ask: () => Promise<Answer<Output>>): Promise<Answer<Output>>;
+  /** Something that nobody asks for, and nobody is told of, may happen from `time` on. */
+  mayHappen(input: Input, time: number): void;
 }
+
+const nobody = -1;
 
 /**
  * @param options.now one monotonic clock for all clients, ms.
@@ -36,5 +40,6 @@ export function createRecorder<Input, Output>({
       else if (hasEffect(input)) operations.push({ ...operation, outcome: null });
       return answer;
     },
+    mayHappen: (input, time) => void operations.push({ process: nobody, call: time, input, outcome: null }),
   };
 }

@@ -1,6 +1,5 @@
 /** A recorded client inside the process of its store: what both faces of the store use, without either of them. */
 import type { KvService } from '../../../services/kv/kvService.ts';
-import type { StoreView } from '../../../services/kv/store/store.ts';
 import type { KvError, KvErrorCode, RequestOp, ResponseOp, TxnRequest, WatchEvent } from '../../../shared/domain/kv.ts';
 import type { KeyOp, TxnInput, TxnOutput, Versioned } from '../models/transactions.ts';
 import type { Change } from '../watch.ts';
@@ -8,22 +7,36 @@ import type { Answer, KvClient, WatchOptions } from './kvClient.ts';
 
 const mostEvents = 100;
 
-/** @param service null while the replica does not serve. */
-export function createServiceClient(name: string, service: () => KvService | null): KvClient {
+/** A store's service, and when it is no longer there. */
+export interface Serving {
+  service: KvService;
+  ended: Promise<unknown>;
+}
+
+/** @param serving null while the store does not serve. */
+export function createServiceClient(name: string, serving: () => Serving | null): KvClient {
   return {
     name,
     txn: async (input) => {
-      const serving = service();
-      return serving ? execute(serving, toTxn(input)) : { kind: 'refused', why: 'it does not serve' };
+      const now = serving();
+      return now ? Promise.race([execute(now.service, toTxn(input)), lost(now.ended)]) : notServing;
     },
     watch: (options) => {
-      const serving = service();
-      if (serving) return watch(serving.store, options);
-      options.onEnd('it does not serve');
+      const now = serving();
+      if (now) return watch(now, options);
+      options.onEnd(notServing.why);
       return () => {};
     },
     close: async () => {},
   };
+}
+
+const notServing = { kind: 'refused', why: 'it does not serve' } as const;
+
+/** As a connection would: it ends with the store, whatever was asked on it. */
+async function lost(ended: Promise<unknown>): Promise<Answer<never>> {
+  await ended;
+  return { kind: 'unknown', why: 'the store is gone' };
 }
 
 async function execute(service: KvService, txn: TxnRequest): Promise<Answer<TxnOutput>> {
@@ -64,7 +77,7 @@ export function resultOf(response: ResponseOp): Versioned | null | boolean {
   return response.type === 'DeleteRange' ? response.deleted > 0 : true;
 }
 
-function watch(store: StoreView, { prefix, startRevision, onMessage, onEnd }: WatchOptions): () => void {
+function watch({ service, ended }: Serving, { prefix, startRevision, onMessage, onEnd }: WatchOptions): () => void {
   let over = false;
   const end = (why: string) => {
     if (over) return;
@@ -80,7 +93,8 @@ function watch(store: StoreView, { prefix, startRevision, onMessage, onEnd }: Wa
       onMessage(pulled.events.map(toChange));
     }
   };
-  const watching = store.watch({ key: prefix, rangeEnd: endOfPrefix(prefix), startRevision }, pull);
+  const watching = service.store.watch({ key: prefix, rangeEnd: endOfPrefix(prefix), startRevision }, pull);
+  void ended.then(() => end('the store is gone'));
   pull();
   return () => {
     over = true;
