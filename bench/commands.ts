@@ -7,6 +7,7 @@ import { createJetStreamLog } from '../shared/log/jetStreamLog.ts';
 import { streams, subjects } from '../shared/protocol/subjects.ts';
 import type { TestCluster } from '../test/support/cluster.ts';
 import { onCluster } from './support/cluster.ts';
+import { inParallel } from './support/inParallel.ts';
 import type { Row } from './support/report.ts';
 import { timed } from './support/stats.ts';
 
@@ -60,13 +61,4 @@ async function appendRate(log: Awaited<ReturnType<typeof createJetStreamLog>>, c
     for (let i = 0; i < count; i++) ({ seq } = await log.append({ subject, id: nanoid(), data, expectedSeq: seq }));
   });
   return (1000 * count) / ms;
-}
-
-/** Calls `work` for 0 … count - 1, so many at a time. */
-async function inParallel(count: number, workers: number, work: (index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < count) await work(next++);
-  };
-  await Promise.all(Array.from({ length: workers }, worker));
 }
