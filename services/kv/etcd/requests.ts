@@ -24,6 +24,7 @@ import {
   type RequestOp as WireRequestOp,
   type ResponseOp as WireResponseOp,
   type TxnRequest as WireTxn,
+  type TxnResponse as WireTxnResponse,
 } from './messages.ts';
 import type { Sendable } from './wire/codec.ts';
 
@@ -117,13 +118,34 @@ function readCompare(wire: WireCompare): Compare | KvError {
   }
 }
 
-/** @param revision of the store after the transaction: etcd has it in the header of each inner response. */
-export function writeTxnResponse({ succeeded, responses }: TxnResponse, revision: number) {
-  return { succeeded, responses: responses.map((response) => writeResponseOp(response, revision)) };
+/**
+ * Each response within has a header of its own, as etcd's: the revision that the operation found or made, which is the transaction's
+ * from its first write on.
+ * @param revision of the store after the transaction.
+ */
+export function writeTxnResponse(response: TxnResponse, revision: number): Sendable<WireTxnResponse> {
+  const progress = { revision: hasWritten(response) ? revision - 1 : revision };
+  return writeResponses(response, progress, revision);
 }
 
-function writeResponseOp(response: ResponseOp, revision: number): Sendable<WireResponseOp> {
-  const header = { revision };
+function writeResponses(
+  response: TxnResponse,
+  progress: { revision: number },
+  last: number,
+): Sendable<WireTxnResponse> {
+  const responses = response.responses.map((inner) => {
+    // A nested transaction counts its own writes, and etcd leaves its header empty.
+    if (inner.type === 'Txn') return { responseTxn: { header: {}, ...writeResponses(inner, progress, last) } };
+    if (hasWritten({ responses: [inner] })) progress.revision = last;
+    return writeResponse(inner, { revision: progress.revision });
+  });
+  return { succeeded: response.succeeded, responses };
+}
+
+function writeResponse(
+  response: Exclude<ResponseOp, { type: 'Txn' }>,
+  header: { revision: number },
+): Sendable<WireResponseOp> {
   switch (response.type) {
     case 'Range':
       return { responseRange: { header, kvs: response.kvs, count: response.count, more: response.more } };
@@ -131,9 +153,14 @@ function writeResponseOp(response: ResponseOp, revision: number): Sendable<WireR
       return { responsePut: { header, prevKv: response.prevKv } };
     case 'DeleteRange':
       return { responseDeleteRange: { header, deleted: response.deleted, prevKvs: response.prevKvs } };
-    case 'Txn':
-      return { responseTxn: { header, ...writeTxnResponse(response, revision) } };
   }
+}
+
+function hasWritten({ responses }: Pick<TxnResponse, 'responses'>): boolean {
+  return responses.some((response) => {
+    if (response.type === 'Txn') return hasWritten(response);
+    return response.type === 'Put' || (response.type === 'DeleteRange' && response.deleted > 0);
+  });
 }
 
 export function writeEvent({ type, kv, prevKv }: WatchEvent): Sendable<WireEvent> {

@@ -68,13 +68,17 @@ function countNow(keyspace: Keyspace, request: RangeRequest): number {
 
 /**
  * One more than the limit, which shows that there are more. What is sorted or filtered is cut afterwards; but a target
- * without an order sorts what the limit has left, as etcd does.
+ * without an order or filters sorts what the limit has left, as etcd does.
  */
 function mostToKeep(request: RangeRequest): number {
   if (request.countOnly) return 0;
   const { sortOrder = 'none', sortTarget = 'key' } = request;
-  const inKeyOrder = sortOrder === 'none' || (sortOrder === 'ascend' && sortTarget === 'key');
+  const inKeyOrder = sortTarget === 'key' ? sortOrder !== 'descend' : sortOrder === 'none' && !isFiltered(request);
   return inKeyOrder ? limitOf(request) + 1 : Number.POSITIVE_INFINITY;
+}
+
+function isFiltered({ minModRevision, maxModRevision, minCreateRevision, maxCreateRevision }: RangeRequest): boolean {
+  return Boolean(minModRevision || maxModRevision || minCreateRevision || maxCreateRevision);
 }
 
 function limitOf({ limit = 0 }: RangeRequest): number {
