@@ -77,88 +77,89 @@ interface KeysHead {
   changes: number;
 }
 
-function readKeys(reader: ByteReader, { revision, compactRevision, changes }: KeysHead): KeyspaceContent {
-  const content: KeyspaceContent = {
-    revision,
-    compactRevision,
-    versions: [],
-    // They come in the order of the keys; arrays that grow at random places would become slow tables.
-    changes: new Array(changes),
-    replaced: new Array(changes),
-  };
-  const leaseIds = new Map<LeaseId, LeaseId>();
-  for (let count = reader.number(); count > 0; count = reader.number()) {
-    const key = reader.bytes();
-    const versions = readVersions(reader, content, leaseIds, key, count);
-    content.versions.push(versions);
+/** The most elements that an array can have. */
+const maxChanges = 2 ** 32 - 1;
+
+function readKeys(reader: ByteReader, head: KeysHead): KeyspaceContent {
+  if (head.changes > maxChanges) throw new SnapshotError(`${head.changes} changes are more than a store can have.`);
+  const keys = new KeysReader(reader, head);
+  keys.read();
+  return keys.content;
+}
+
+class KeysReader {
+  readonly content: KeyspaceContent;
+  readonly #reader: ByteReader;
+  readonly #leaseIds = new Map<LeaseId, LeaseId>();
+  #missing: number;
+
+  constructor(reader: ByteReader, { revision, compactRevision, changes }: KeysHead) {
+    this.#reader = reader;
+    this.#missing = changes;
+    this.content = {
+      revision,
+      compactRevision,
+      versions: [],
+      // They come in the order of the keys; arrays that grow at random places would become slow tables.
+      changes: new Array(changes),
+      replaced: new Array(changes),
+    };
   }
-  checkChanges(content, changes);
-  return content;
-}
 
-function readVersions(
-  reader: ByteReader,
-  content: KeyspaceContent,
-  leaseIds: Map<LeaseId, LeaseId>,
-  key: Bytes,
-  count: number,
-): Versions {
-  let last = readVersion(reader, content, leaseIds, key, null);
-  if (count === 1) return last;
-  const versions = [last];
-  while (versions.length < count) {
-    last = readVersion(reader, content, leaseIds, key, last);
-    versions.push(last);
+  read(): void {
+    let last = '';
+    for (let count = this.#reader.number(); count > 0; count = this.#reader.number()) {
+      const key = this.#reader.bytes();
+      if (key <= last) throw new SnapshotError('The keys of the snapshot are not in order.');
+      this.content.versions.push(this.#versions(key, count));
+      last = key;
+    }
+    if (this.#missing > 0) throw new SnapshotError(`${this.#missing} changes of the snapshot are missing.`);
   }
-  return versions;
-}
 
-function readVersion(
-  reader: ByteReader,
-  content: KeyspaceContent,
-  leaseIds: Map<LeaseId, LeaseId>,
-  key: Bytes,
-  replaced: Version | null,
-): Version {
-  const number = reader.number();
-  const modRevision = reader.number();
-  const position = modRevision >= content.compactRevision ? reader.number() : -1;
-  const version =
-    number === 0
-      ? tombstone(key, modRevision, position)
-      : readPut(reader, leaseIds, key, modRevision, position, number);
-  if (position >= 0) {
-    content.changes[position] = version;
-    content.replaced[position] = replaced;
+  #versions(key: Bytes, count: number): Versions {
+    let last = this.#version(key, null);
+    if (count === 1) return last;
+    const versions = [last];
+    while (versions.length < count) {
+      last = this.#version(key, last);
+      versions.push(last);
+    }
+    return versions;
   }
-  return version;
-}
 
-function readPut(
-  reader: ByteReader,
-  leaseIds: Map<LeaseId, LeaseId>,
-  key: Bytes,
-  modRevision: number,
-  position: number,
-  version: number,
-): Version {
-  const createRevision = reader.number();
-  const lease = shared(leaseIds, reader.bytes());
-  return new Version(key, reader.bytes(), createRevision, modRevision, position, version, lease);
-}
+  #version(key: Bytes, replaced: Version | null): Version {
+    const number = this.#reader.number();
+    const modRevision = this.#reader.number();
+    const isChange = modRevision >= this.content.compactRevision;
+    const position = isChange ? this.#reader.number() : 0;
+    const version =
+      number === 0 ? tombstone(key, modRevision, position) : this.#put(key, modRevision, position, number);
+    if (isChange) this.#addChange(version, replaced);
+    return version;
+  }
 
-/** One string for all keys that say the same. */
-function shared(leaseIds: Map<LeaseId, LeaseId>, lease: LeaseId): LeaseId {
-  const known = leaseIds.get(lease);
-  if (known === undefined) leaseIds.set(lease, lease);
-  return known ?? lease;
-}
+  #put(key: Bytes, modRevision: number, position: number, version: number): Version {
+    const createRevision = this.#reader.number();
+    const lease = this.#shared(this.#reader.bytes());
+    return new Version(key, this.#reader.bytes(), createRevision, modRevision, position, version, lease);
+  }
 
-function checkChanges({ changes }: KeyspaceContent, expected: number): void {
-  let present = 0;
-  for (const change of changes) if (change !== undefined) present++;
-  if (present !== expected || changes.length !== expected) {
-    throw new SnapshotError(`Of ${expected} changes the snapshot has ${present}.`);
+  #addChange(version: Version, replaced: Version | null): void {
+    const { changes } = this.content;
+    if (version.position >= changes.length || changes[version.position] !== undefined) {
+      throw new SnapshotError(`A change of the snapshot cannot have place ${version.position}.`);
+    }
+    changes[version.position] = version;
+    this.content.replaced[version.position] = replaced;
+    this.#missing--;
+  }
+
+  /** One string for all keys that say the same. */
+  #shared(lease: LeaseId): LeaseId {
+    const known = this.#leaseIds.get(lease);
+    if (known === undefined) this.#leaseIds.set(lease, lease);
+    return known ?? lease;
   }
 }
 

@@ -11,6 +11,8 @@ import type {
   WatchRequest,
 } from '../../../../shared/domain/kv.ts';
 
+export const anyBytes = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
+
 /** Few, so that they meet; with the bytes that text would trip over. */
 const key = fc.constantFrom('a', 'aa', 'ab', 'b', 'b\0', 'b\xff', 'c', '\xff');
 const rangeEnd = fc.constantFrom('\0', 'aa', 'b', 'b\0', 'c', 'd', '\xff');
