@@ -212,6 +212,7 @@ export const verbs: readonly Verb[] = [
       ['--metadata <pairs>', 'What units can choose machines by: zone=a,disk=ssd'],
       ['--ip <address>', 'The address that the cluster shows'],
       ['--runtime <which>', 'What runs the units: auto, process (auto: docker too, where an engine answers)'],
+      ['--kv-endpoint <address>', 'Where units reach the key/value store: host:port (what its members say)'],
       ['--docker-socket <path>', 'Where the Docker engine listens (/var/run/docker.sock)'],
     ],
     examples: ['flotilla node --server nats://10.0.0.1:4222 --metadata zone=a,disk=ssd'],

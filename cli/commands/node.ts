@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { clusterDirectory, findServiceEndpoint } from '../endpoint.ts';
 import { UsageError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import type { Options } from '../options.ts';
 import type { Invocation } from '../verb.ts';
 
 /** Runs a node in this process until it is told to stop. */
@@ -13,10 +15,22 @@ export async function node({ options, io }: Invocation): Promise<number> {
     ...(machineId === undefined ? {} : { machineId }),
     ...(ip === undefined ? {} : { ip }),
     ...(dockerSocket === undefined ? {} : { dockerSocket }),
+    ...storeAccess(options, io.env),
   };
   const endpoint = await findServiceEndpoint(options, io.env);
   const { main } = await import('../../services/node/main.ts');
   return main({ ...endpoint, ...nodeOptions });
+}
+
+/** What units are told of the key/value store. */
+function storeAccess(options: Options, env: Io['env']): { kvEndpoint?: string; kvUser?: string; kvPassword?: string } {
+  const kvEndpoint = options.text('kvEndpoint');
+  const { FLOTILLA_KV_USER: kvUser, FLOTILLA_KV_PASSWORD: kvPassword } = env;
+  return {
+    ...(kvEndpoint === undefined ? {} : { kvEndpoint }),
+    ...(kvUser ? { kvUser } : {}),
+    ...(kvPassword ? { kvPassword } : {}),
+  };
 }
 
 /**

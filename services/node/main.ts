@@ -4,6 +4,7 @@ import { nanoid } from 'nanoid';
 import { type Logger, pino } from 'pino';
 import { connectPatiently } from '../../shared/bus/connectPatiently.ts';
 import { createDeferredBus } from '../../shared/bus/deferredBus.ts';
+import { KvClient } from '../../shared/bus/kvClient.ts';
 import { createNatsBus } from '../../shared/bus/natsBus.ts';
 import type { NatsLink } from '../../shared/bus/natsConnection.ts';
 import { delay } from '../../shared/clock/clock.ts';
@@ -17,6 +18,7 @@ import { ensureStreams } from '../../shared/log/jetStreamStreams.ts';
 import { createSubjectWriter } from '../../shared/log/subjectWriter.ts';
 import { streams, subjects } from '../../shared/protocol/subjects.ts';
 import { version } from '../../shared/version.ts';
+import { Announcer } from './announcer.ts';
 import { hostCapacity, primaryIp, readIdentity } from './identity.ts';
 import { serveJournals } from './journal.ts';
 import { type Node, startNode } from './nodeActor.ts';
@@ -24,6 +26,8 @@ import { createNodeStore } from './nodeStore.ts';
 import { createReporter } from './reporter.ts';
 import { createDockerRuntime } from './runtime/docker.ts';
 import { createProcessRuntime } from './runtime/process.ts';
+import { followStoreEndpoint, type StoreEndpointOptions } from './storeEndpoint.ts';
+import { storeVariables } from './unitEnvironment.ts';
 import { UnitRegistry } from './unitRegistry.ts';
 
 export interface NodeOptions {
@@ -38,9 +42,15 @@ export interface NodeOptions {
   /** `auto`: docker too, as soon as an engine answers. */
   runtime: 'auto' | 'process';
   dockerSocket?: string;
+  /** Where units reach the key/value store, `host:port`; absent: where its members say. */
+  kvEndpoint?: string;
+  /** With what units log in to it. */
+  kvUser?: string;
+  kvPassword?: string;
 }
 
 const enginePollMs = 5_000;
+const storePatienceMs = 5_000;
 
 /** Runs a node until it is told to stop (SIGTERM, SIGINT). Resolves with the exit code. */
 export async function main(options: NodeOptions): Promise<number> {
@@ -74,8 +84,18 @@ export async function main(options: NodeOptions): Promise<number> {
     capacity: hostCapacity(),
     runtimes: ['process', ...((await runtimes.docker?.unavailable()) === null ? ['docker'] : [])],
   };
+  const by = `node/${machine}`;
+  const client = new KvClient({ bus, clock: systemClock, ids: nanoid, by, patienceMs: storePatienceMs });
+  const announcer = new Announcer({
+    client,
+    ip: facts.ip,
+    portsOf: async (container) => (await runtimes.docker?.publishedPorts(container)) ?? [],
+    onError,
+  });
   const registry = new UnitRegistry({
     runtimes,
+    given: storeAccess(options, { client, signal: stop.signal, onError }),
+    onActive: (unit, active) => announcer.update(unit, active),
     clock: systemClock,
     facts: { hostname, machineId: machine, bootId: bootId.replaceAll('-', ''), kernelRelease: release() },
     onReport: (report) => reporter.report(report, `goal ${report.goal}`),
@@ -95,6 +115,9 @@ export async function main(options: NodeOptions): Promise<number> {
   }
   const refusal = await Promise.race([node.ended, link.then(() => node.ended)]);
   journals.unsubscribe();
+  // Where it was refused, its units go on, and another agent speaks for them.
+  if (refusal === null) await announcer.close();
+  else announcer.abandon();
   stop.abort();
   runtimes.process.close();
   runtimes.docker?.close();
@@ -113,6 +136,16 @@ function onceTold(signals: readonly NodeJS.Signals[]): Promise<NodeJS.Signals> {
 
 /** Two nodes may have been given the same machine id, in different clusters: what they run must not be mixed up. */
 type Owner = Pick<MachineFacts, 'machine' | 'nodeKey'>;
+
+/** What tells units where the key/value store is, and how to log in to it. */
+function storeAccess(options: NodeOptions, following: StoreEndpointOptions): () => Record<string, string> {
+  const { kvEndpoint, kvUser, kvPassword } = options;
+  const endpointNow = kvEndpoint === undefined ? followStoreEndpoint(following) : () => kvEndpoint;
+  return () => {
+    const values = [endpointNow(), kvUser, kvPassword];
+    return Object.fromEntries(storeVariables.flatMap((name, i) => (values[i] ? [[name, values[i]]] : [])));
+  };
+}
 
 function openLog(link: Promise<NatsLink>, stream: string): EventLog {
   const open = async () => {

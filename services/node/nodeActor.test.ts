@@ -128,6 +128,8 @@ function nodeParts(
     clock,
     facts: { hostname: 'h', machineId: machine, bootId, kernelRelease: '6' },
     onReport: (report) => reporter.report(report, 'test'),
+    given: () => ({}),
+    onActive: () => undefined,
     onForget: (name, reason) => reporter.forget(name, reason),
     onChange: () => store.save(() => registry.memory()),
     onError,

@@ -12,6 +12,8 @@ export interface UnitInput {
   spec: UnitSpec & { service: ServiceSpec };
   runtimes: Runtimes;
   clock: Clock;
+  /** Variables that every unit finds in its environment. */
+  given?: () => Readonly<Record<string, string>>;
   /** How the unit was at rest when an earlier agent ended; it stays so. */
   rest: UnitReport | null;
   /** An earlier agent may have started it: what runs, or ended since, is taken up. */

@@ -8,12 +8,18 @@ import { type Exit, type MainProcess, StartError } from './runtime/runtime.ts';
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** Where the key/value store is, and how to log in to it: for units, of whatever runtime. */
+export const storeVariables = ['FLOTILLA_KV_ENDPOINT', 'FLOTILLA_KV_USER', 'FLOTILLA_KV_PASSWORD'] as const;
+
 /**
- * What every command of the unit finds in its environment.
+ * What every command of the unit finds in its environment: first what the node gives to all units, then what the unit says.
  * @throws {StartError} a file of `EnvironmentFile=` cannot be read and is not optional.
  */
-export async function unitEnvironment(service: ServiceSpec): Promise<Record<string, string>> {
-  const environment: Record<string, string> = { ...userEnvironment(service) };
+export async function unitEnvironment(
+  service: ServiceSpec,
+  given: Readonly<Record<string, string>> = {},
+): Promise<Record<string, string>> {
+  const environment: Record<string, string> = { ...userEnvironment(service), ...given };
   for (const name of service.passEnvironment) {
     const value = process.env[name];
     if (value !== undefined) environment[name] = value;

@@ -35,6 +35,8 @@ function node(options: SimulationOptions & { bootId?: string } = {}): Node {
     clock,
     facts: { hostname: 'h', machineId: 'm'.repeat(32), bootId: options.bootId ?? bootId, kernelRelease: '6' },
     onReport: ({ unit, sub }) => news.push(`${unit} ${sub}`),
+    given: () => ({}),
+    onActive: () => undefined,
     onForget: (unit) => news.push(`-${unit}`),
     onChange: () => {
       changes += 1;

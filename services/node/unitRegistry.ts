@@ -6,6 +6,7 @@ import { parseUnitFile } from '../../shared/domain/unitFile.ts';
 import { parseUnitName } from '../../shared/domain/unitName.ts';
 import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
 import type { AssignedUnit, Assignment } from '../../shared/protocol/node.ts';
+import type { ActiveUnit } from './announcer.ts';
 import type { NodeMemory } from './nodeStore.ts';
 import { type KnownUnit, reconcile } from './policy/reconcile.ts';
 import type { Runtime } from './runtime/runtime.ts';
@@ -18,8 +19,12 @@ export interface UnitRegistryOptions {
   clock: Clock;
   /** For specifiers such as `%H` and `%m`. */
   facts: HostFacts;
+  /** Variables that every unit finds in its environment. */
+  given: () => Readonly<Record<string, string>>;
   onReport: (report: UnitReport) => void;
   onForget: (unit: string, reason: string) => void;
+  /** A unit is active, or (null) is not. */
+  onActive: (unit: string, active: ActiveUnit | null) => void;
   /** Called when what {@link UnitRegistry.memory} returns has changed. */
   onChange: () => void;
   onError: (error: unknown) => void;
@@ -138,17 +143,25 @@ export class UnitRegistry {
   }
 
   #create(assigned: AssignedUnit, rest: UnitReport | null, mayRun: boolean): void {
-    const { runtimes, clock, onReport, onChange } = this.#options;
+    const { runtimes, clock, given, onReport, onActive, onChange } = this.#options;
     const spec = this.#interpret(assigned);
     if (typeof spec === 'string') return this.#setUnloadable(assigned, spec);
     const handlers = {
       onReport: (report: UnitReport) => {
         onReport(report);
+        onActive(report.unit, this.#activeUnit(assigned, spec, report));
         onChange();
       },
       onGone: () => this.#gone(assigned.name),
     };
-    this.#units.set(assigned.name, createUnit({ assigned, spec, runtimes, clock, rest, mayRun }, handlers));
+    this.#units.set(assigned.name, createUnit({ assigned, spec, runtimes, clock, given, rest, mayRun }, handlers));
+  }
+
+  #activeUnit({ name, token }: AssignedUnit, { announcements }: UnitSpec, report: UnitReport): ActiveUnit | null {
+    if (report.active !== 'active') return null;
+    const { container } = report;
+    const current = this.#units.get(name)?.assigned.token ?? token;
+    return { announcements, token: current, ...(container === undefined ? {} : { container }) };
   }
 
   /** The unit's meaning on this machine, or why it has none. */

@@ -54,7 +54,7 @@ export async function runList(
   const stops = directive === 'execStop' || directive === 'execStopPost';
   const timeoutMs = stops ? service.timeoutStopMs : service.timeoutStartMs;
   try {
-    const environment = controlEnvironment(await unitEnvironment(service), directive, context);
+    const environment = controlEnvironment(await unitEnvironment(service, context.given?.()), directive, context);
     const commands = service[directive];
     return await runCommands(
       { unit: assigned.name, service, commands, environment, runtimes, clock, running, timeoutMs },
@@ -74,7 +74,7 @@ export async function startMain(context: UnitContext): Promise<MainProcess> {
   if (!written) throw new StartError(`${unit} has no ExecStart= number ${mainIndex + 1}`);
   const token = startToken(assigned);
   try {
-    const environment = await unitEnvironment(service);
+    const environment = await unitEnvironment(service, context.given?.());
     const command = resolveCommand(written, environment);
     const runtime = runtimeFor(runtimes, service, written);
     return await runtime.start({ unit, hash, token, cluster, service, environment, command });

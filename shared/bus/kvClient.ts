@@ -127,8 +127,8 @@ export class KvClient {
     return this.#query({ type: 'status' });
   }
 
-  members(): Promise<KvAnswer<KvAnswers['members']>> {
-    return this.#query({ type: 'members' });
+  members(signal?: AbortSignal): Promise<KvAnswer<KvAnswers['members']>> {
+    return this.#query({ type: 'members' }, signal);
   }
 
   hash(revision = 0): Promise<KvAnswer<KvAnswers['hash']>> {

@@ -261,7 +261,7 @@ const fleetGroups: Group[] = [
   },
 ];
 
-const flotillaGroups: Group[] = [{ names: 'Image', treatment: honoured }];
+const flotillaGroups: Group[] = [{ names: 'Image Announce', treatment: honoured }];
 
 interface Entry {
   treatment: Treatment;

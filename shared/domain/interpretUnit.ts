@@ -1,3 +1,4 @@
+import { readAnnouncements } from './announce.ts';
 import { checkDirectives } from './checkDirectives.ts';
 import { DirectiveReader } from './directiveReader.ts';
 import { reservedByContainers } from './execLines.ts';
@@ -54,13 +55,15 @@ function interpret(unit: UnitName, file: UnitFile, host: HostFacts): { spec: Uni
   const placementReader = new DirectiveReader(file, nameSpecifiers(unit));
   checkDirectives(reader, file);
   const service = interpretService(reader, specifiers);
+  const placement = { ...readPlacement(placementReader, unit), runtimes: runtimesOf(service) };
   const spec: UnitSpec = {
     name: unit,
     description: reader.text('Unit', 'Description')?.text ?? unit.name,
     dependencies: readDependencies(reader),
     service,
-    placement: { ...readPlacement(placementReader, unit), runtimes: runtimesOf(service) },
+    placement,
     resources: readResources(reader, service),
+    announcements: readAnnouncements(reader, service, placement),
   };
   return { spec, problems: [...reader.problems, ...placementReader.problems] };
 }

@@ -2,6 +2,7 @@
  * What a unit file means: the typed reading of its directives. `interpretUnit.ts` makes it of a parsed file.
  * Semantics: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5); `[X-Fleet]` as fleet's.
  */
+import type { Announcement } from './announce.ts';
 import type { DockerCommand } from './dockerCommand.ts';
 import type { UnitName } from './unitName.ts';
 
@@ -14,6 +15,8 @@ export interface UnitSpec {
   service?: ServiceSpec;
   placement: Placement;
   resources: Resources;
+  /** `[X-Flotilla] Announce=`. */
+  announcements: Announcement[];
 }
 
 export type DependencyKind =

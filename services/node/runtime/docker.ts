@@ -10,6 +10,7 @@ import { Agent } from 'node:http';
 import { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '../../../shared/clock/clock.ts';
+import type { PublishedPort } from '../../../shared/domain/announce.ts';
 import { createControlOutput } from './docker/controlOutput.ts';
 import { createEngineRuntime } from './docker/dockerRuntime.ts';
 import {
@@ -39,6 +40,11 @@ export interface DockerRuntimeOptions {
 }
 
 export interface DockerRuntime extends Runtime {
+  /**
+   * The machine's ports of a container; none where there is no such container.
+   * @throws the engine is out of reach.
+   */
+  publishedPorts(container: string): Promise<PublishedPort[]>;
   /** Lets go of the engine; containers go on. Nothing that this runtime started is followed any more. */
   close(): void;
 }
@@ -47,8 +53,9 @@ export function createDockerRuntime({ machine, node = machine, clock, docker }: 
   const closing = new AbortController();
   // Every container that is followed listens for it.
   setMaxListeners(0, closing.signal);
+  const engine = createEngine(docker);
   const runtime = createEngineRuntime({
-    engine: createEngine(docker),
+    engine,
     machine,
     node,
     clock,
@@ -57,7 +64,11 @@ export function createDockerRuntime({ machine, node = machine, clock, docker }: 
     starts: createStartNotices(),
     output: createControlOutput(clock),
   });
-  return { ...runtime, close: () => closing.abort() };
+  return {
+    ...runtime,
+    publishedPorts: async (container) => (await engine.inspectContainer(container))?.ports ?? [],
+    close: () => closing.abort(),
+  };
 }
 
 const limits = { pingMs: 2_000, readMs: 30_000, changeMs: 120_000, pullStallMs: 120_000 };
@@ -213,7 +224,7 @@ function summary({ Id, Labels, State }: Docker.ContainerInfo): ContainerSummary 
   return { id: Id, labels: Labels, running: State === 'running', fresh: State === 'created' };
 }
 
-function state({ Id, Name, Config, State }: Docker.ContainerInspectInfo): ContainerState {
+function state({ Id, Name, Config, State, NetworkSettings }: Docker.ContainerInspectInfo): ContainerState {
   return {
     id: Id,
     name: Name.replace(/^\//, ''),
@@ -223,7 +234,17 @@ function state({ Id, Name, Config, State }: Docker.ContainerInspectInfo): Contai
     exitCode: State.ExitCode,
     outOfMemory: State.OOMKilled,
     tty: Config.Tty,
+    ports: publishedPorts(NetworkSettings.Ports),
   };
+}
+
+/** By the container's port; a port that is exposed and not published has none of the machine's. */
+function publishedPorts(ports: Docker.ContainerInspectInfo['NetworkSettings']['Ports'] | null): PublishedPort[] {
+  const published = Object.entries(ports ?? {}).flatMap(([port, hosts]) => {
+    const [first] = hosts ?? [];
+    return first === undefined ? [] : [{ port, hostPort: Number(first.HostPort) }];
+  });
+  return published.sort((a, b) => Number.parseInt(a.port, 10) - Number.parseInt(b.port, 10));
 }
 
 const engineStopSec = 10;

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { type DockerCommand, parseDockerCommand } from '../../../../shared/domain/dockerCommand.ts';
 import type { CreateBody, DockerRun } from '../../../../shared/domain/dockerRun.ts';
+import { storeVariables } from '../../unitEnvironment.ts';
 import { type RunRequest, StartError } from '../runtime.ts';
 import { type ContainerKind, labelKeys } from './labels.ts';
 
@@ -50,7 +51,8 @@ export async function finishBody(
   marks: Marks,
 ): Promise<CreateBody> {
   const fromFiles = await Promise.all(run.envFiles.map(readEnvFile));
-  const env = resolveEnv(lastOfEach([...fromFiles.flat(), ...(run.body.Env ?? [])]), environment);
+  const given = storeVariables.filter((name) => environment[name] !== undefined);
+  const env = resolveEnv(lastOfEach([...given, ...fromFiles.flat(), ...(run.body.Env ?? [])]), environment);
   const { AutoRemove: _ownRemoval, ...host } = run.body.HostConfig;
   const { OpenStdin, StdinOnce: _noClient, ...rest } = run.body;
   return {

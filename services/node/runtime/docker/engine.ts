@@ -2,7 +2,9 @@
  * What the docker runtime asks of a Docker engine: the part of the Engine API that it uses. `docker.ts` implements it;
  * nothing else knows which client library speaks to the engine.
  */
+
 import type { Readable } from 'node:stream';
+import type { PublishedPort } from '../../../../shared/domain/announce.ts';
 import type { CreateBody } from '../../../../shared/domain/dockerRun.ts';
 
 /** Every method throws {@link EngineError} or {@link EngineUnreachableError}, and has a time limit unless it says so. */
@@ -59,6 +61,8 @@ export interface ContainerState {
   outOfMemory: boolean;
   /** Its output is one plain stream, not frames of stdout and stderr. */
   tty: boolean;
+  /** Ports that the machine has for it, sorted. */
+  ports: PublishedPort[];
 }
 
 export interface StopOptions {

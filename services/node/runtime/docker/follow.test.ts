@@ -16,6 +16,7 @@ const stateOf = (changes: Partial<ContainerState>): ContainerState => ({
   pid: 0,
   exitCode: 0,
   outOfMemory: false,
+  ports: [],
   tty: false,
   ...changes,
 });

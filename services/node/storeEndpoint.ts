@@ -1,0 +1,48 @@
+import { NoLeaderError } from '../../shared/bus/askPatiently.ts';
+import { BusClosedError } from '../../shared/bus/bus.ts';
+import type { KvClient } from '../../shared/bus/kvClient.ts';
+import { delay } from '../../shared/clock/clock.ts';
+
+export interface StoreEndpointOptions {
+  client: KvClient;
+  signal: AbortSignal;
+  onError: (error: unknown) => void;
+}
+
+const refreshMs = 30_000;
+const retryMs = 1_000;
+
+/**
+ * Where units reach the key/value store (`host:port`), as its members say: null until one has. Units do not wait for it.
+ * It is asked again and again, for stores come and go.
+ */
+export function followStoreEndpoint(options: StoreEndpointOptions): () => string | null {
+  let known: string | null = null;
+  const { client, signal, onError } = options;
+  const follow = async () => {
+    while (!signal.aborted) {
+      known = (await askEndpoint(client, signal)) ?? known;
+      await delay(client.parts.clock, known === null ? retryMs : refreshMs, signal);
+    }
+  };
+  follow().catch((error) => {
+    if (!signal.aborted) onError(error);
+  });
+  return () => known;
+}
+
+async function askEndpoint(client: KvClient, signal: AbortSignal): Promise<string | null> {
+  try {
+    const answer = await client.members(signal);
+    const urls = answer.ok ? answer.response.members.flatMap(({ clientUrls }) => clientUrls) : [];
+    return urls[0] === undefined ? null : endpointOf(urls[0]);
+  } catch (error) {
+    if (error instanceof NoLeaderError || error instanceof BusClosedError) return null;
+    throw error;
+  }
+}
+
+/** Without the scheme: not every client of etcd understands one. */
+export function endpointOf(url: string): string {
+  return url.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '');
+}
