@@ -6,8 +6,8 @@ import { systemClock } from '../shared/clock/systemClock.ts';
 import { createJetStreamLog } from '../shared/log/jetStreamLog.ts';
 import { streams, subjects } from '../shared/protocol/subjects.ts';
 import type { TestCluster } from '../test/support/cluster.ts';
+import { inParallel } from '../test/support/inParallel.ts';
 import { onCluster } from './support/cluster.ts';
-import { inParallel } from './support/inParallel.ts';
 import type { Row } from './support/report.ts';
 import { timed } from './support/stats.ts';
 

@@ -1,7 +1,7 @@
 import { KVService } from '../services/kv/etcd/messages.ts';
-import { inParallel } from './support/inParallel.ts';
+import { inParallel } from '../test/support/inParallel.ts';
+import { connectNative } from '../test/support/nativeKv.ts';
 import { besideEtcd, onPair } from './support/kvPair.ts';
-import { connectNative } from './support/nativeKv.ts';
 import type { Row } from './support/report.ts';
 import { timed } from './support/stats.ts';
 

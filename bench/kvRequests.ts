@@ -1,6 +1,6 @@
 import { CompareTarget, KVService } from '../services/kv/etcd/messages.ts';
 import type { EtcdClient } from '../test/support/etcdClient.ts';
-import { inParallel } from './support/inParallel.ts';
+import { inParallel } from '../test/support/inParallel.ts';
 import { besideEtcd, type KvPair, onPair, type Side } from './support/kvPair.ts';
 import type { Row } from './support/report.ts';
 import { percentile } from './support/stats.ts';

@@ -5,7 +5,7 @@ import type { KvCommand } from '../../shared/domain/kv.ts';
 import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
 import type { KvBatch, KvBatchReply } from '../../shared/protocol/kv.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
-import type { TestNats } from '../../test/support/nats.ts';
+import type { TestNats } from './nats.ts';
 
 /** The native API as a program uses it that writes a lot. */
 export interface NativeKv {
@@ -15,10 +15,10 @@ export interface NativeKv {
 }
 
 export async function connectNative({ url, user, password }: TestNats): Promise<NativeKv> {
-  const bus = createNatsBus(await connectNats({ server: url, user, password, name: 'bench' }));
+  const bus = createNatsBus(await connectNats({ server: url, user, password, name: 'test' }));
   return {
     submit: async (commands) => {
-      const batch: KvBatch = { id: nanoid(), by: 'bench', commands };
+      const batch: KvBatch = { id: nanoid(), by: 'test', commands };
       const { data } = await bus.request(subjects.kvCommands, encodeJson(batch), { timeoutMs: 60_000 });
       const reply = decodeJson<KvBatchReply>(data);
       const refused = reply.ok ? reply.results.find(({ ok }) => !ok) : reply;
