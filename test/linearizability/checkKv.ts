@@ -8,6 +8,7 @@ import { judgeKeySpace, judgeLock } from './judge.ts';
 import { createEtcdKvClient, createEtcdLockClient } from './record/etcdClient.ts';
 import { findLeader, strikeUntil } from './record/faults.ts';
 import type { KvClient, LockClient } from './record/kvClient.ts';
+import { createNativeKvClient } from './record/nativeClient.ts';
 import { createRandom, type Random } from './record/random.ts';
 import { type RoundRecord, recordRound } from './record/round.ts';
 
@@ -42,7 +43,7 @@ export async function checkKv(t: CleanUp, options: CheckOptions): Promise<CheckR
   const random = createRandom(seed);
   const cluster = await startKvCluster(t, { stores });
   await findLeader(cluster);
-  const clients = clientsOf(cluster);
+  const clients = await clientsOf(cluster);
   t.after(async () => {
     await Promise.all([...clients.kv, ...clients.locks].map((client) => client.close()));
   });
@@ -59,14 +60,14 @@ interface Clients {
   locks: (LockClient & { close(): Promise<void> })[];
 }
 
-function clientsOf({ stores }: KvCluster): Clients {
+async function clientsOf({ nats, stores }: KvCluster): Promise<Clients> {
   const [first, ...others] = stores.map(({ name, port }) => createEtcdKvClient(name, `127.0.0.1:${port}`));
   if (!first) throw new Error('a cluster has stores');
   const locks = stores.map(({ port }) => {
     const client = createEtcdClient(`127.0.0.1:${port}`);
     return { ...createEtcdLockClient(client), close: async () => client.close() };
   });
-  return { kv: [first, ...others], locks };
+  return { kv: [first, ...others, await createNativeKvClient(nats)], locks };
 }
 
 async function runRound(

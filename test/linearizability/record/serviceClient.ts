@@ -50,7 +50,7 @@ async function execute(service: KvService, txn: TxnRequest): Promise<Answer<TxnO
 const unknown: readonly KvErrorCode[] = ['timeout', 'leader-changed', 'stopped'];
 
 /** {@link KvService.execute} says which refusals tell nothing. */
-function refusal({ code, message = '' }: KvError): Answer<never> {
+export function refusal({ code, message = '' }: KvError): Answer<never> {
   return { kind: unknown.includes(code) ? 'unknown' : 'refused', why: `${code} ${message}` };
 }
 
