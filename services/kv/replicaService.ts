@@ -1,11 +1,11 @@
 import { type Attempt, askPatiently, NoLeaderError } from '../../shared/bus/askPatiently.ts';
 import { type Bus, BusClosedError } from '../../shared/bus/bus.ts';
-import type { Clock } from '../../shared/clock/clock.ts';
+import { type Clock, delay } from '../../shared/clock/clock.ts';
 import { shareNext } from '../../shared/clock/shareNext.ts';
 import type { KvCommand, KvError, KvResult, LeaseId } from '../../shared/domain/kv.ts';
 import type { Leader } from '../../shared/log/leaderActor.ts';
 import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
-import { isPassing, type KvBatch, type KvBatchReply } from '../../shared/protocol/kv.ts';
+import { isDoubtful, isPassing, type KvBatch, type KvBatchReply } from '../../shared/protocol/kv.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { clusterId, memberIdOf } from './identity.ts';
 import type { KvMember, KvService, KvStatus } from './kvService.ts';
@@ -139,12 +139,13 @@ export class ReplicaService implements KvService {
   }
 
   async #submit(batch: KvBatch): Promise<KvBatchReply> {
-    const own = await this.#term?.submit(batch);
-    if (own && !isRetriable(own)) return own;
+    const own = await this.#own((term) => term.submit(batch), patienceMs);
+    if (own && isFinal(own)) return own;
     const data = encodeJson(batch);
     const reply = await this.#askUntilAnswered<KvBatchReply>(
       async (timeoutMs) =>
-        (await this.#term?.submit(batch)) ?? this.#request<KvBatchReply>(subjects.kvCommands, data, timeoutMs),
+        (await this.#own((term) => term.submit(batch), timeoutMs)) ??
+        this.#request<KvBatchReply>(subjects.kvCommands, data, timeoutMs),
       own !== undefined,
     );
     const error = reply.ok ? await this.#reach(reply.seq) : null;
@@ -152,14 +153,27 @@ export class ReplicaService implements KvService {
   }
 
   async #askLeader(request: PeerRequest): Promise<PeerReply> {
-    const own = await this.#term?.answer(request);
-    if (own && !isRetriable(own)) return own;
+    const own = await this.#own((term) => term.answer(request), patienceMs);
+    if (own && isFinal(own)) return own;
     const data = encodeJson(request);
     return this.#askUntilAnswered<PeerReply>(
       async (timeoutMs) =>
-        (await this.#term?.answer(request)) ?? this.#request<PeerReply>(subjects.kvLeader, data, timeoutMs),
+        (await this.#own((term) => term.answer(request), timeoutMs)) ??
+        this.#request<PeerReply>(subjects.kvLeader, data, timeoutMs),
       false,
     );
+  }
+
+  /** While it leads. A leader that is cut off waits for the log, but nobody waits for it for ever. */
+  async #own<R>(ask: (term: KvTerm) => Promise<R>, timeoutMs: number): Promise<R | typeof tooLate | undefined> {
+    if (!this.#term) return undefined;
+    const answered = new AbortController();
+    const late = delay(this.#parts.clock, timeoutMs, answered.signal).then(() => tooLate);
+    try {
+      return await Promise.race([ask(this.#term), late]);
+    } finally {
+      answered.abort();
+    }
   }
 
   async #request<R>(subject: string, data: Uint8Array, timeoutMs: number): Promise<R> {
@@ -174,7 +188,8 @@ export class ReplicaService implements KvService {
     const { clock, signal } = this.#parts;
     const attempt = async (timeoutMs: number): Promise<Attempt<R>> => {
       const reply = await ask(timeoutMs);
-      return isRetriable(reply) ? { retry: 'the store that was asked no longer leads' } : { value: reply };
+      if (reply.ok || !isPassing(reply.error)) return { value: reply };
+      return { retry: 'the store that was asked no longer leads', doubtful: isDoubtful(reply.error) };
     };
     try {
       return await askPatiently(attempt, { clock, signal, timeoutMs: patienceMs, attemptMs });
@@ -186,9 +201,11 @@ export class ReplicaService implements KvService {
   }
 }
 
-/** A request carries its id, so that what was done already is answered. */
-function isRetriable(reply: { ok: true } | { ok: false; error: KvError }): boolean {
-  return !reply.ok && isPassing(reply.error);
+const tooLate = { ok: false, error: { code: 'timeout' } } as const;
+
+/** Otherwise it is asked again: a request carries its id, so that what was done already is answered. */
+function isFinal(reply: PeerReply | KvBatchReply): boolean {
+  return reply === tooLate || reply.ok || !isPassing(reply.error);
 }
 
 function ttlOf(reply: PeerReply): { ttlS: number } | KvError {

@@ -4,8 +4,8 @@ import { NoRespondersError, RequestTimeoutError } from './bus.ts';
 /** What one try came to. */
 export type Attempt<T> =
   | { value: T }
-  /** Somebody answered who cannot help at the moment: why. */
-  | { retry: string };
+  /** Somebody answered who cannot help at the moment: why. `doubtful`: it may have had its effect all the same. */
+  | { retry: string; doubtful?: boolean };
 
 export interface Patience {
   clock: Clock;
@@ -50,7 +50,7 @@ async function tryOnce<T>(
 ): Promise<{ value: T } | { retry: string; unanswered: boolean }> {
   try {
     const outcome = await attempt(timeoutMs);
-    return 'value' in outcome ? outcome : { ...outcome, unanswered: false };
+    return 'value' in outcome ? outcome : { retry: outcome.retry, unanswered: outcome.doubtful ?? false };
   } catch (error) {
     if (error instanceof NoRespondersError) return { retry: `no ${whom} leads`, unanswered: false };
     if (error instanceof RequestTimeoutError) return { retry: `the ${whom} does not answer`, unanswered: true };
@@ -61,7 +61,7 @@ async function tryOnce<T>(
 /** Nobody who leads answered in time; the message says how the last try went. */
 export class NoLeaderError extends Error {
   override readonly name = 'NoLeaderError';
-  /** A try got no answer at all: it may have had its effect. */
+  /** A try got no answer, or one that does not tell: it may have had its effect. */
   readonly unanswered: boolean;
   constructor(message: string, unanswered: boolean) {
     super(message);

@@ -16,6 +16,7 @@ import type {
 } from '../domain/kv.ts';
 import { decodeJson, encodeJson } from '../protocol/json.ts';
 import {
+  isDoubtful,
   isPassing,
   type KvAnswers,
   type KvBatch,
@@ -156,7 +157,8 @@ export class KvClient {
     const { bus, clock, onRetry, patienceMs = defaultPatienceMs } = this.parts;
     const attempt = async (timeoutMs: number): Promise<Attempt<R>> => {
       const reply = decodeJson<R>((await bus.request(subject, data, { timeoutMs })).data);
-      return !reply.ok && isPassing(reply.error) ? { retry: describeKvError(reply.error) } : { value: reply };
+      if (reply.ok || !isPassing(reply.error)) return { value: reply };
+      return { retry: describeKvError(reply.error), doubtful: isDoubtful(reply.error) };
     };
     const patience: Patience = { clock, timeoutMs: patienceMs, attemptMs, whom: 'key/value store' };
     return askPatiently(attempt, { ...patience, ...(signal ? { signal } : {}), ...(onRetry ? { onRetry } : {}) });

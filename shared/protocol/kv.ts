@@ -92,6 +92,11 @@ export type KvQueryReply<T extends KvQuery['type'] = KvQuery['type']> =
 
 const passing: readonly KvErrorCode[] = ['no-leader', 'not-leader', 'leader-changed', 'timeout', 'stopped'];
 
+/** Whether the request may have been executed, or will be, although this is the answer. */
+export function isDoubtful({ code }: KvError): boolean {
+  return code === 'leader-changed' || code === 'timeout' || code === 'stopped';
+}
+
 /** Whether the same request may well be answered a moment later, perhaps by another store. */
 export function isPassing({ code }: KvError): boolean {
   return passing.includes(code);
