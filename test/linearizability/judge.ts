@@ -20,9 +20,7 @@ export function judgeKeySpace({ operations, changes, watches }: KeySpaceRecord):
   const { history, problems } = settle(operations, first.changes);
   return [
     ...problems,
-    ...others
-      .filter((other) => !isSame(other.changes, first.changes))
-      .map((other) => `${other.store} remembers another history than ${first.store}`),
+    ...others.flatMap((other) => otherHistory(first, other)),
     ...watches.flatMap((watch, index) =>
       checkWatch(first.changes, watch).map((problem) => `watcher ${index + 1}: ${problem}`),
     ),
@@ -61,6 +59,19 @@ function describeOperation({ process, call, input, outcome }: Operation<unknown,
   return `client ${process} at ${call.toFixed(1)} ms: ${JSON.stringify(input)} -> ${answer}`;
 }
 
-function isSame(a: readonly Change[], b: readonly Change[]): boolean {
+type Told = KeySpaceRecord['changes'][number];
+
+function otherHistory(first: Told, other: Told): string[] {
+  const at = first.changes.findIndex((change, index) => !isSame(change, other.changes[index]));
+  if (at === -1 && other.changes.length === first.changes.length) return [];
+  const [here, there] = [describeChange(first.changes[at]), describeChange(other.changes[at])];
+  return [`${other.store} tells another history than ${first.store}: change ${at + 1} is ${there}, not ${here}`];
+}
+
+function isSame(a: Change, b: Change | undefined): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function describeChange(change: Change | undefined): string {
+  return change ? JSON.stringify(change) : 'missing, as all that follows';
 }
