@@ -79,6 +79,13 @@ function receive<Request, Response>(
   });
 }
 
+/** What is sent in one go goes to the socket in one go. */
+function gather(stream: ServerHttp2Stream): void {
+  if (stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
+}
+
 function createStreamCall<Response>(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
@@ -92,6 +99,7 @@ function createStreamCall<Response>(
     send(message: Sendable<Response>): boolean {
       if (ended || call.closed) return false;
       if (!stream.headersSent) stream.respond(responseHeaders, responseOptions);
+      gather(stream);
       return stream.write(frameOf(codec, message));
     },
     onDrain(listener: () => void): void {
