@@ -9,12 +9,18 @@ const mostBytes = 16 * 1024 * 1024;
 const mostBytesOfOne = 64 * 1024;
 const roughBytesPerAnswer = 100;
 
+/** A single result of a put, as nearly all are, is kept as its revision: a hundred bytes less for each. */
+type Kept = Answer | number;
+
 /**
  * The answers to the last requests by their ids: part of the folded state, so that whoever leads answers a request that
  * comes again instead of executing it again.
  */
 export class Answers {
-  readonly #answers = new Map<string, Answer>();
+  readonly #answers = new Map<string, Kept>();
+  /** The ids in the order they came in; those before `#first` are forgotten. */
+  #order: string[] = [];
+  #first = 0;
   #bytes = 0;
 
   constructor(entries: Iterable<readonly [string, Answer]> = []) {
@@ -23,32 +29,46 @@ export class Answers {
 
   /** Undefined: no such request is known. */
   get(id: string): Answer | undefined {
-    return this.#answers.get(id);
+    const kept = this.#answers.get(id);
+    return typeof kept === 'number' ? putDone(kept) : kept;
   }
 
   add(id: string, answer: Answer): void {
-    const bytes = sizeOf(answer);
-    const kept = bytes > mostBytesOfOne ? null : answer;
+    const kept = compact(answer);
     this.#answers.set(id, kept);
-    this.#bytes += kept === null ? sizeOf(null) : bytes;
+    this.#order.push(id);
+    this.#bytes += sizeOf(kept);
     while (this.#answers.size > mostAnswers || this.#bytes > mostBytes) this.#dropOldest();
   }
 
   entries(): [string, Answer][] {
-    return [...this.#answers];
+    return this.#order.slice(this.#first).map((id) => [id, this.get(id) ?? null]);
   }
 
   #dropOldest(): void {
-    for (const [id, answer] of this.#answers) {
-      this.#answers.delete(id);
-      this.#bytes -= sizeOf(answer);
-      return;
-    }
+    const id = this.#order[this.#first++] ?? '';
+    this.#bytes -= sizeOf(this.#answers.get(id) ?? null);
+    this.#answers.delete(id);
+    if (this.#first < mostAnswers) return;
+    this.#order = this.#order.slice(this.#first);
+    this.#first = 0;
   }
 }
 
-function sizeOf(answer: Answer): number {
-  return (answer ?? []).reduce((sum, result) => sum + sizeOfResult(result), roughBytesPerAnswer);
+function putDone(revision: number): Answer {
+  return [{ ok: true, revision, response: { type: 'Put' } }];
+}
+
+function compact(answer: Answer): Kept {
+  const [only, ...others] = answer ?? [];
+  const isPut = only?.ok === true && only.response.type === 'Put' && only.response.prevKv === undefined;
+  if (isPut && others.length === 0) return only.revision;
+  return sizeOf(answer) > mostBytesOfOne ? null : answer;
+}
+
+function sizeOf(kept: Kept): number {
+  if (kept === null || typeof kept === 'number') return roughBytesPerAnswer;
+  return kept.reduce((sum, result) => sum + sizeOfResult(result), roughBytesPerAnswer);
 }
 
 /** Only what gives back keys can be large. */

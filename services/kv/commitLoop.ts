@@ -6,6 +6,7 @@ import { AppendRefusedError } from '../../shared/log/eventLog.ts';
 import type { SubjectWriter } from '../../shared/log/subjectWriter.ts';
 import type { Caused } from '../../shared/protocol/commit.ts';
 import type { KvBatch, KvBatchReply } from '../../shared/protocol/kv.ts';
+import { packCommands } from '../../shared/protocol/kvPacking.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import type { KvProjection } from './projection.ts';
 
@@ -123,12 +124,12 @@ export class KvCommitLoop {
 
   async #commit(batch: readonly Pending[]): Promise<KvBatchReply[]> {
     const { projection, writer } = this.#options;
-    const events = batch.map(({ request }): Caused<KvEvent> => {
-      return { type: 'KvExecuted', commands: [...request.commands], cause: request.id };
-    });
-    const { seq, commit } = await writer.append({ cause: 'requests', events });
+    const events = batch.map(({ request }) => executed(request, [...request.commands]));
+    const packed = batch.map(({ request }) => executed(request, packCommands(request.commands)));
+    const { seq, commit } = await writer.append({ cause: 'requests', events: packed });
     // It may have come back over the log already, through the replica's tail.
-    if (projection.seq < seq) projection.fold(commit, { seq, subject: subjects.kvLog }, writer.head.hash);
+    if (projection.seq < seq)
+      projection.fold({ ...commit, events }, { seq, subject: subjects.kvLog }, writer.head.hash);
     // Another leader's commit may have followed by now; then who asks again is told what the state remembers.
     return projection.seq > seq ? [] : projection.results.map((results) => ({ ok: true, seq, results }));
   }
@@ -181,9 +182,13 @@ function whyRefused(refusal: AppendRefusedError): string {
   return `nothing was changed: the log did not take it (${refusal.message}); look at the NATS server's disk and limits`;
 }
 
+function executed({ id }: KvBatch, commands: KvCommand[]): Caused<KvEvent> {
+  return { type: 'KvExecuted', commands, cause: id };
+}
+
 const roughBytesOfRest = 150;
 
-/** As JSON, about: bytes above 0x7f take two. */
+/** As JSON, at most. */
 function roughBytes({ commands }: KvBatch): number {
   return commands.reduce((sum, command) => sum + roughBytesOfCommand(command), roughBytesOfRest);
 }

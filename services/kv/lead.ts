@@ -6,6 +6,7 @@ import type { ReplicaTerm } from '../../shared/log/replicaActor.ts';
 import { createSubjectWriter } from '../../shared/log/subjectWriter.ts';
 import { encodeJson } from '../../shared/protocol/json.ts';
 import type { KvBatch, KvBatchReply } from '../../shared/protocol/kv.ts';
+import { unpackCommands } from '../../shared/protocol/kvPacking.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { KvCommitLoop } from './commitLoop.ts';
 import { LeaseClock } from './leaseClock.ts';
@@ -74,7 +75,11 @@ export async function leadKv(
 
 async function takeBatch(term: KvTerm, { data, respond }: BusMessage): Promise<void> {
   const batch = parseBatch(data);
-  respond(encodeJson('error' in batch ? { ok: false, error: batch.error } : await term.submit(batch)));
+  respond(encodeJson('error' in batch ? { ok: false, error: batch.error } : await term.submit(unpacked(batch))));
+}
+
+function unpacked(batch: KvBatch): KvBatch {
+  return batch.packed ? { ...batch, commands: unpackCommands(batch.commands) } : batch;
 }
 
 async function takePeer(term: KvTerm, { data, respond }: BusMessage): Promise<void> {

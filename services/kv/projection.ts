@@ -1,6 +1,7 @@
 import type { KvCommand, KvEvent, KvResult } from '../../shared/domain/kv.ts';
 import { Fold, type Head } from '../../shared/log/fold.ts';
-import type { Caused, Commit } from '../../shared/protocol/commit.ts';
+import { type Caused, type Commit, decodeCommit } from '../../shared/protocol/commit.ts';
+import { unpackCommands } from '../../shared/protocol/kvPacking.ts';
 import { schemaVersion } from '../../shared/protocol/upcasts.ts';
 import { type Answer, Answers } from './answers.ts';
 import { createStore, restoreStore } from './store/mvccStore.ts';
@@ -55,6 +56,11 @@ export class KvProjection extends Fold<KvEvent> {
   /** {@link Store.tidy} */
   tidy(): boolean {
     return this.#store.tidy();
+  }
+
+  protected override decode(data: Uint8Array): Commit<KvEvent> {
+    const commit = decodeCommit<KvEvent>(data);
+    return { ...commit, events: commit.events.map(unpackEvent) };
   }
 
   protected override evolve(commit: Commit<KvEvent>): void {
@@ -113,6 +119,10 @@ export class KvProjection extends Fold<KvEvent> {
     const header: Header = JSON.parse(new TextDecoder().decode(first.value));
     return header.v === schemaVersion ? new KvProjection({ header, store: restoreStore(frames) }) : null;
   }
+}
+
+function unpackEvent(event: Caused<KvEvent>): Caused<KvEvent> {
+  return event.type === 'KvExecuted' ? { ...event, commands: unpackCommands(event.commands) } : event;
 }
 
 interface Header {

@@ -6,6 +6,7 @@ import type { KvCommand, KvError, KvResult, LeaseId } from '../../shared/domain/
 import type { Leader } from '../../shared/log/leaderActor.ts';
 import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
 import { isDoubtful, isPassing, type KvBatch, type KvBatchReply } from '../../shared/protocol/kv.ts';
+import { packCommands } from '../../shared/protocol/kvPacking.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { clusterId, memberIdOf } from './identity.ts';
 import type { KvMember, KvService, KvStatus } from './kvService.ts';
@@ -38,16 +39,26 @@ const attemptMs = 5_000;
 export class ReplicaService implements KvService {
   readonly #parts: ReplicaServiceParts;
   readonly #barrier: () => Promise<PeerReply>;
+  readonly #clusterId = remembering(clusterId);
+  readonly #leaderId = remembering(memberIdOf);
+  readonly #idPrefix: string;
+  #lastId = 0;
   #term: KvTerm | null = null;
 
   constructor(parts: ReplicaServiceParts) {
     this.#parts = parts;
+    this.#idPrefix = parts.ids();
     this.#barrier = shareNext(() => this.#askLeader({ type: 'Barrier' }));
   }
 
   /** Null: this replica does not lead (any more). */
   setTerm(term: KvTerm | null): void {
     this.#term = term;
+  }
+
+  /** One prefix of this start of the store, and a number: random ids would cost more than the rest of a request's way. */
+  #nextId(): string {
+    return `${this.#idPrefix}.${++this.#lastId}`;
   }
 
   get store(): StoreView {
@@ -58,15 +69,15 @@ export class ReplicaService implements KvService {
     const { projection, leader, self } = this.#parts;
     const { known } = leader;
     return {
-      clusterId: clusterId(projection.cluster),
+      clusterId: this.#clusterId(projection.cluster),
       member: self,
-      leaderId: known ? memberIdOf(known.leader) : '0',
+      leaderId: known ? this.#leaderId(known.leader) : '0',
       term: projection.epoch,
       appliedSeq: projection.seq,
     };
   }
 
-  async execute(given: KvCommand, { id = this.#parts.ids() }: { id?: string } = {}): Promise<KvResult> {
+  async execute(given: KvCommand, { id = this.#nextId() }: { id?: string } = {}): Promise<KvResult> {
     const command = withLease(given, this.#parts.newLease);
     const refusal = checkCommand(command);
     if (refusal) return { ok: false, error: refusal };
@@ -141,7 +152,7 @@ export class ReplicaService implements KvService {
   async #submit(batch: KvBatch): Promise<KvBatchReply> {
     const own = await this.#own((term) => term.submit(batch), patienceMs);
     if (own && isFinal(own)) return own;
-    const data = encodeJson(batch);
+    const data = encodeJson({ ...batch, packed: true, commands: packCommands(batch.commands) });
     const reply = await this.#askUntilAnswered<KvBatchReply>(
       async (timeoutMs) =>
         (await this.#own((term) => term.submit(batch), timeoutMs)) ??
@@ -199,6 +210,15 @@ export class ReplicaService implements KvService {
       return { ok: false, error: { code: doubtful || error.unanswered ? 'timeout' : 'no-leader' } };
     }
   }
+}
+
+/** The last answer is kept: every response names its cluster and its leader. */
+function remembering(make: (text: string) => string): (text: string) => string {
+  let last: { text: string; made: string } | null = null;
+  return (text) => {
+    if (last?.text !== text) last = { text, made: make(text) };
+    return last.made;
+  };
 }
 
 const tooLate = { ok: false, error: { code: 'timeout' } } as const;

@@ -29,6 +29,11 @@ export abstract class Fold<E> {
   /** Makes the commit's events true. What it throws means that the commit is corrupt. */
   protected abstract evolve(commit: Commit<E>, seq: number): void;
 
+  /** A commit as it was stored. What it throws means that the commit is corrupt. */
+  protected decode(data: Uint8Array): Commit<E> {
+    return decodeCommit<E>(data);
+  }
+
   /** The last sequence that is in the state. */
   get seq(): number {
     return this.#seq;
@@ -50,7 +55,7 @@ export abstract class Fold<E> {
    * After either, this fold is of no use any more.
    */
   apply(record: LogRecord): Commit<E> {
-    const commit = readable(record, () => decodeCommit<E>(record.data));
+    const commit = readable(record, () => this.decode(record.data));
     this.fold(commit, record, hashCommit(record.data));
     return commit;
   }

@@ -21,6 +21,8 @@ export interface KvBatch {
   id: string;
   /** Who asks: `user@host`. */
   by?: string;
+  /** Keys and values are as `kvPacking.ts` has them. */
+  packed?: boolean;
   /** A `LeaseGrant` of {@link noLease} leaves the choice of its id to the leader. */
   commands: KvCommand[];
 }

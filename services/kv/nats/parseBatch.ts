@@ -35,6 +35,7 @@ const command = z.discriminatedUnion('type', [
 const batch = z.strictObject({
   id: z.string().min(1).max(100),
   by: z.string().max(200).optional(),
+  packed: z.boolean().optional(),
   commands: z.array(command).min(1).max(mostBatched),
 });
 
