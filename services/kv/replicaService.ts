@@ -1,6 +1,7 @@
 import { type Attempt, askPatiently, NoLeaderError } from '../../shared/bus/askPatiently.ts';
 import { type Bus, BusClosedError } from '../../shared/bus/bus.ts';
-import { type Clock, delay } from '../../shared/clock/clock.ts';
+import type { Clock } from '../../shared/clock/clock.ts';
+import { Deadlines } from '../../shared/clock/deadlines.ts';
 import { shareNext } from '../../shared/clock/shareNext.ts';
 import type { KvCommand, KvError, KvResult, LeaseId } from '../../shared/domain/kv.ts';
 import type { Leader } from '../../shared/log/leaderActor.ts';
@@ -42,12 +43,14 @@ export class ReplicaService implements KvService {
   readonly #clusterId = remembering(clusterId);
   readonly #leaderId = remembering(memberIdOf);
   readonly #idPrefix: string;
+  readonly #deadlines: Deadlines;
   #lastId = 0;
   #term: KvTerm | null = null;
 
   constructor(parts: ReplicaServiceParts) {
     this.#parts = parts;
     this.#idPrefix = parts.ids();
+    this.#deadlines = new Deadlines(parts.clock);
     this.#barrier = shareNext(() => this.#askLeader({ type: 'Barrier' }));
   }
 
@@ -177,14 +180,7 @@ export class ReplicaService implements KvService {
 
   /** While it leads. A leader that is cut off waits for the log, but nobody waits for it for ever. */
   async #own<R>(ask: (term: KvTerm) => Promise<R>, timeoutMs: number): Promise<R | typeof tooLate | undefined> {
-    if (!this.#term) return undefined;
-    const answered = new AbortController();
-    const late = delay(this.#parts.clock, timeoutMs, answered.signal).then(() => tooLate);
-    try {
-      return await Promise.race([ask(this.#term), late]);
-    } finally {
-      answered.abort();
-    }
+    return this.#term ? this.#deadlines.limit(ask(this.#term), timeoutMs, tooLate) : undefined;
   }
 
   async #request<R>(subject: string, data: Uint8Array, timeoutMs: number): Promise<R> {
