@@ -1,8 +1,8 @@
 import { KVService, MaintenanceService } from '../services/kv/etcd/messages.ts';
-import type { EtcdClient } from '../test/support/etcdClient.ts';
+import { type EtcdClient, untilItAnswers } from '../test/support/etcdClient.ts';
 import { inParallel } from '../test/support/inParallel.ts';
 import { connectNative } from '../test/support/nativeKv.ts';
-import { besideEtcd, type KvPair, onPair, residentMb, untilItAnswers } from './support/kvPair.ts';
+import { besideEtcd, type KvPair, onPair, residentMb } from './support/kvPair.ts';
 import type { Row } from './support/report.ts';
 import { timed } from './support/stats.ts';
 

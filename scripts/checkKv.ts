@@ -17,7 +17,6 @@ const cleanUps: (() => Promise<void>)[] = [];
 try {
   const t = { after: (fn: () => Promise<void>) => void cleanUps.push(fn) };
   const report = await checkKv(t, { seed, rounds, roundMs, progress: (line) => console.error(line) });
-  for (const violation of report.violations) console.log(violation);
   console.log(describeReport(report));
   process.exitCode = report.violations.length === 0 ? 0 : 1;
 } finally {

@@ -1,9 +1,7 @@
 /** A store of ours and a real etcd, side by side. */
 import { readFile } from 'node:fs/promises';
-import { KVService } from '../../services/kv/etcd/messages.ts';
-import { createEtcdClient, type EtcdClient } from '../../test/support/etcdClient.ts';
+import { createEtcdClient, type EtcdClient, untilItAnswers } from '../../test/support/etcdClient.ts';
 import { type KvCluster, type StoreProcess, startKvCluster } from '../../test/support/kvCluster.ts';
-import { until } from '../../test/support/until.ts';
 import { type RunningEtcd, startEtcd } from './etcd.ts';
 import type { Row } from './report.ts';
 
@@ -55,16 +53,6 @@ function side(name: string, address: string, process: { readonly pid: number }):
       return process.pid;
     },
   };
-}
-
-/** Reads something, linearizably. */
-export function untilItAnswers(client: EtcdClient, timeoutMs = 120_000): Promise<boolean> {
-  const answers = () =>
-    client.call(KVService.Range, { key: 'is anybody there' }, { timeoutMs: 2_000 }).then(
-      () => true,
-      () => false,
-    );
-  return until('the store answers', answers, timeoutMs);
 }
 
 /** Resident memory of a process, MB. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MaintenanceService } from '../../services/kv/etcd/messages.ts';
 import { findLeader } from '../linearizability/record/faults.ts';
-import { createEtcdClient, type EtcdClient } from '../support/etcdClient.ts';
+import { createEtcdClient, type EtcdClient, untilItAnswers } from '../support/etcdClient.ts';
 import { inParallel } from '../support/inParallel.ts';
 import { type KvCluster, startKvCluster } from '../support/kvCluster.ts';
 import { connectNative } from '../support/nativeKv.ts';
@@ -46,6 +46,7 @@ export async function checkDurability(t: CleanUp, { kills, progress }: Durabilit
     progress(`kill ${number + 1} of ${kills}: ${what}; ${load.puts} puts acknowledged, ${load.lost} without an answer`);
   }
   await load.stop();
+  await Promise.all(clients.map((client) => untilItAnswers(client)));
   const missing = (await Promise.all(clients.map((client) => findMissing(client, load.acknowledged)))).flat();
   const hashes = await Promise.all(clients.map(hashOf));
   await Promise.all(cluster.stores.map((store) => store.kill()));

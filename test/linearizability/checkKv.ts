@@ -49,7 +49,9 @@ export async function checkKv(t: CleanUp, options: CheckOptions): Promise<CheckR
   });
   const report = emptyReport();
   for (let round = 1; round <= rounds; round++) {
+    const known = report.violations.length;
     add(report, await runRound({ ...options, cluster, clients, random: random.fork() }, round, report));
+    for (const violation of report.violations.slice(known)) progress(`violation: ${violation}`);
     progress(`round ${round} of ${rounds}, seed ${seed}: ${describeReport(report)}`);
   }
   return report;

@@ -1,6 +1,6 @@
 /** All that is said about one key space: its operations, what its watchers were told, and what the stores remember. */
 import { checkLinearizable, type Evidence } from './checker.ts';
-import type { History, Operation } from './history.ts';
+import type { History, Model, Operation } from './history.ts';
 import { type LockInput, type LockOutput, lock } from './models/lock.ts';
 import { type TxnInput, type TxnOutput, transactions } from './models/transactions.ts';
 import { settle } from './settle.ts';
@@ -33,7 +33,7 @@ export function judgeLock(operations: History<LockInput, LockOutput>): string[] 
 }
 
 function judgeOrder<State extends object, Input, Output>(
-  model: Parameters<typeof checkLinearizable<State, Input, Output>>[0],
+  model: Model<State, Input, Output>,
   history: History<Input, Output>,
 ): string[] {
   const { result, steps, evidence } = checkLinearizable(model, history);

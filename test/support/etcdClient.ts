@@ -1,8 +1,10 @@
 /** A bare client of etcd's API, whichever program serves it. */
 import { Client, type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
+import { KVService } from '../../services/kv/etcd/messages.ts';
 import type { Method, Sendable } from '../../services/kv/etcd/wire/codec.ts';
 import { ProtoReader } from '../../services/kv/etcd/wire/protoReader.ts';
 import { ProtoWriter } from '../../services/kv/etcd/wire/protoWriter.ts';
+import { until } from './until.ts';
 
 export interface EtcdClient {
   /** Rejects with grpc-js's `ServiceError`: `code`, and `details` with the server's text. */
@@ -59,4 +61,14 @@ export function createEtcdClient(address: string): EtcdClient {
 function encode<Request>(writer: ProtoWriter, method: Method<Request, unknown>, message: Sendable<Request>): Buffer {
   method.request.write(writer, message);
   return writer.finish();
+}
+
+/** Resolves when a linearizable read is answered. */
+export function untilItAnswers(client: EtcdClient, timeoutMs = 120_000): Promise<boolean> {
+  const answers = () =>
+    client.call(KVService.Range, { key: 'is anybody there' }, { timeoutMs: 2_000 }).then(
+      () => true,
+      () => false,
+    );
+  return until('the store answers', answers, timeoutMs);
 }
