@@ -72,6 +72,11 @@ export function base64(bytes: Bytes): string {
   return Buffer.from(bytes, 'latin1').toString('base64');
 }
 
+/** As etcdctl shows leases. */
+export function shownLease(lease: LeaseId): string {
+  return leaseToHex(lease).padStart(16, '0');
+}
+
 export function leaseJson(lease: LeaseId): object {
-  return { id: lease, hex: leaseToHex(lease) };
+  return { id: lease, hex: shownLease(lease) };
 }

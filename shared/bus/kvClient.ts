@@ -4,6 +4,7 @@ import type {
   DeleteRangeResponse,
   KvCommand,
   KvError,
+  KvErrorCode,
   KvResponse,
   KvResult,
   LeaseId,
@@ -171,7 +172,19 @@ function whole(revision: number, { kvs, count, more }: RangeResponse): KvRange {
   return { ok: true, revision, response: { kvs, count, more } };
 }
 
+const words: Partial<Record<KvErrorCode, string>> = {
+  'empty-key': 'a key is not empty',
+  'key-not-found': 'there is no such key',
+  'duplicate-key': 'a transaction writes a key once',
+  'lease-not-found': 'there is no such lease',
+  'lease-exists': 'there is such a lease already',
+  'no-space': 'the store is full: compact it, delete keys, or give it a larger --quota-bytes',
+  compacted: 'what was at that revision is forgotten: it is before the last compaction',
+  'future-revision': 'the store has not come to that revision yet',
+  'permission-denied': 'the user may not do that',
+};
+
 /** A refusal in words. */
 export function describeKvError({ code, message }: KvError): string {
-  return message || code.replaceAll('-', ' ');
+  return message || words[code] || code.replaceAll('-', ' ');
 }

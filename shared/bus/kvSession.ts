@@ -7,7 +7,7 @@ export interface KvSession {
   readonly lease: LeaseId;
   /** Aborts when the lease is, or may be, no more: what was held by it may be somebody else's from then on. */
   readonly lost: AbortSignal;
-  /** Ends it at once: the lease is revoked. */
+  /** Ends it at once: the lease is revoked, unless it is lost. */
   close(): Promise<void>;
   /** Stops keeping it alive; it ends when its time is over. */
   abandon(): void;
@@ -36,7 +36,7 @@ export async function openSession(client: KvClient, { ttlS }: { ttlS: number }):
     abandon: () => renewal.stop(),
     close: async () => {
       renewal.stop();
-      await client.revoke(lease);
+      if (!renewal.lost.aborted) await client.revoke(lease);
     },
   };
   return { ok: true, revision: granted.revision, response: session };

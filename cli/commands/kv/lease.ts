@@ -1,9 +1,8 @@
 import type { LeaseId } from '../../../shared/domain/kv.ts';
-import { leaseToHex } from '../../../shared/domain/kvKeys.ts';
 import type { KvAnswers } from '../../../shared/protocol/kv.ts';
 import { exitCode } from '../../errors.ts';
 import { leaseOf, wholeNumber } from '../../kv/arguments.ts';
-import { base64, header, leaseJson, printResult } from '../../kv/output.ts';
+import { base64, header, leaseJson, printResult, shownLease } from '../../kv/output.ts';
 import { orFail, withStore } from '../../kv/store.ts';
 import type { Invocation } from '../../verb.ts';
 
@@ -13,7 +12,7 @@ export async function grant(call: Invocation): Promise<number> {
   const { lease, ttlS: granted } = response;
   printResult(call, {
     json: () => ({ ...header(revision), ...leaseJson(lease), ttl: granted }),
-    simple: () => [`lease ${leaseToHex(lease)} granted with TTL(${granted}s)`],
+    simple: () => [`lease ${shownLease(lease)} granted with TTL(${granted}s)`],
   });
   return exitCode.done;
 }
@@ -23,7 +22,7 @@ export async function revoke(call: Invocation): Promise<number> {
   const { revision } = await withStore(call, async (store) => orFail(await store.revoke(lease)));
   printResult(call, {
     json: () => ({ ...header(revision), ...leaseJson(lease) }),
-    simple: () => [`lease ${leaseToHex(lease)} revoked`],
+    simple: () => [`lease ${shownLease(lease)} revoked`],
   });
   return exitCode.done;
 }
@@ -47,7 +46,7 @@ export async function timeToLive(call: Invocation): Promise<number> {
 }
 
 function describe(lease: LeaseId, { leftS, ttlS, keys }: KvAnswers['lease'], withKeys: boolean): string {
-  const name = `lease ${leaseToHex(lease)}`;
+  const name = `lease ${shownLease(lease)}`;
   if (leftS < 0) return `${name} already expired`;
   const attached = withKeys ? `, attached keys([${keys.join(' ')}])` : '';
   return `${name} granted with TTL(${ttlS}s), remaining(${leftS}s)${attached}`;
@@ -61,7 +60,7 @@ export async function list(call: Invocation): Promise<number> {
       ...header(revision),
       leases: leases.map(({ lease, ttlS }) => ({ ...leaseJson(lease), ttl: ttlS })),
     }),
-    simple: () => [`found ${leases.length} leases`, ...leases.map(({ lease }) => leaseToHex(lease))],
+    simple: () => [`found ${leases.length} leases`, ...leases.map(({ lease }) => shownLease(lease))],
   });
   return exitCode.done;
 }

@@ -1,11 +1,10 @@
 import type { KvClient } from '../../../shared/bus/kvClient.ts';
 import { delay } from '../../../shared/clock/clock.ts';
 import type { LeaseId } from '../../../shared/domain/kv.ts';
-import { leaseToHex } from '../../../shared/domain/kvKeys.ts';
 import { exitCode, FailureError } from '../../errors.ts';
 import { leaseOf } from '../../kv/arguments.ts';
 import { untilInterrupted } from '../../kv/interrupt.ts';
-import { header, leaseJson, printResult } from '../../kv/output.ts';
+import { header, leaseJson, printResult, shownLease } from '../../kv/output.ts';
 import { orFail, withStore } from '../../kv/store.ts';
 import type { Invocation } from '../../verb.ts';
 
@@ -27,10 +26,10 @@ export async function keepAlive(call: Invocation): Promise<number> {
 async function renew(call: Invocation, store: KvClient, lease: LeaseId): Promise<number> {
   const { revision, response } = orFail(await store.renew(lease));
   const { ttlS } = response;
-  if (ttlS <= 0) throw new FailureError(`lease ${leaseToHex(lease)} expired or revoked`);
+  if (ttlS <= 0) throw new FailureError(`lease ${shownLease(lease)} expired or revoked`);
   printResult(call, {
     json: () => ({ ...header(revision), ...leaseJson(lease), ttl: ttlS }),
-    simple: () => [`lease ${leaseToHex(lease)} keepalived with TTL(${ttlS})`],
+    simple: () => [`lease ${shownLease(lease)} keepalived with TTL(${ttlS})`],
   });
   return ttlS;
 }

@@ -74,7 +74,7 @@ describe('the client', () => {
   test('gets an answer that is too long for a message whole, in its order, as it was', async (t) => {
     const { client, local } = world(t, { maxPayload: 4_000 });
     for (let i = 0; i < 200; i++)
-      local.execute({ type: 'Put', key: `k${String(i).padStart(3, '0')}`, value: 'x'.repeat(i) });
+      await local.execute({ type: 'Put', key: `k${String(i).padStart(3, '0')}`, value: 'x'.repeat(i) });
     const answer = ok(await client.range({ ...prefixRange('k'), sortTarget: 'key', sortOrder: 'descend' }));
     assert.equal(answer.response.kvs.length, 200);
     assert.ok(
@@ -82,7 +82,7 @@ describe('the client', () => {
         ({ key, value }, i) => key === `k${String(199 - i).padStart(3, '0')}` && value.length === 199 - i,
       ),
     );
-    local.execute({ type: 'Put', key: 'long', value: 'x'.repeat(5_000) });
+    await local.execute({ type: 'Put', key: 'long', value: 'x'.repeat(5_000) });
     const long = await client.range({ key: 'long' });
     assert.equal(long.ok ? null : long.error.code, 'request-too-large');
   });
@@ -125,20 +125,20 @@ const shown = (events: WatchEvent[]) => events.map(({ type, kv }) => `${type} ${
 describe('a watch', () => {
   test('begins with the next change, and shows each in its order', async (t) => {
     const w = world(t);
-    w.local.execute({ type: 'Put', key: 'a', value: 'before' });
+    await w.local.execute({ type: 'Put', key: 'a', value: 'before' });
     const watch = gather(t, w, prefixRange('a'));
     await settle(w);
     assert.equal(watch.started(), 2);
-    w.local.execute({ type: 'Put', key: 'a1', value: '' });
-    w.local.execute({ type: 'Put', key: 'b', value: '' });
-    w.local.execute({ type: 'DeleteRange', key: 'a1' });
+    await w.local.execute({ type: 'Put', key: 'a1', value: '' });
+    await w.local.execute({ type: 'Put', key: 'b', value: '' });
+    await w.local.execute({ type: 'DeleteRange', key: 'a1' });
     await settle(w);
     assert.deepEqual(shown(watch.events()), ['put a1 3', 'delete a1 5']);
   });
 
   test('from the past shows the past first', async (t) => {
     const w = world(t);
-    for (const value of ['1', '2', '3']) w.local.execute({ type: 'Put', key: 'a', value });
+    for (const value of ['1', '2', '3']) await w.local.execute({ type: 'Put', key: 'a', value });
     const watch = gather(t, w, { key: 'a', startRevision: 3 });
     await settle(w);
     assert.deepEqual(shown(watch.events()), ['put a 3', 'put a 4']);
@@ -146,8 +146,8 @@ describe('a watch', () => {
 
   test('from what was compacted is told so, and is over', async (t) => {
     const w = world(t);
-    for (const value of ['1', '2', '3']) w.local.execute({ type: 'Put', key: 'a', value });
-    w.local.execute({ type: 'Compact', revision: 4 });
+    for (const value of ['1', '2', '3']) await w.local.execute({ type: 'Put', key: 'a', value });
+    await w.local.execute({ type: 'Compact', revision: 4 });
     const watch = gather(t, w, { key: 'a', startRevision: 2 });
     await settle(w);
     await watch.done;
@@ -169,8 +169,8 @@ describe('a watch', () => {
     await settle(w);
     const value = 'x'.repeat(60_000);
     const success = Array.from({ length: 100 }, (_, i) => ({ type: 'Put' as const, key: `k${i}`, value }));
-    w.local.execute({ type: 'Txn', compare: [], success, failure: [] });
-    w.local.execute({ type: 'Put', key: 'k', value: '' });
+    await w.local.execute({ type: 'Txn', compare: [], success, failure: [] });
+    await w.local.execute({ type: 'Put', key: 'k', value: '' });
     await settle(w);
     const sizes = watch.items.map((item) =>
       'events' in item ? item.events.filter((e) => e.kv.modRevision === 2).length : -1,
@@ -191,11 +191,11 @@ describe('a watch', () => {
       // One that is stopped says so; one that is cut off just says nothing any more.
       leave();
       leave = i % 2 === 0 ? () => bus.disconnect() : () => next.stop();
-      w.local.execute({ type: 'Put', key: `k${i}`, value: '' });
+      await w.local.execute({ type: 'Put', key: `k${i}`, value: '' });
       expected.push(`k${i}`);
       await w.clock.advance(i * 700);
-      w.local.execute({ type: 'Put', key: 'other', value: '' });
-      w.local.execute({ type: 'DeleteRange', key: 'other' });
+      await w.local.execute({ type: 'Put', key: 'other', value: '' });
+      await w.local.execute({ type: 'DeleteRange', key: 'other' });
     }
     await w.clock.advance(30_000);
     assert.deepEqual(
@@ -210,7 +210,7 @@ describe('a watch', () => {
     const watch = gather(t, w, { key: 'a' });
     await settle(w);
     w.clientBus.disconnect();
-    w.local.execute({ type: 'Put', key: 'a', value: '' });
+    await w.local.execute({ type: 'Put', key: 'a', value: '' });
     await settle(w);
     w.clientBus.reconnect();
     await w.clock.advance(streamKeepAliveMs);
@@ -221,14 +221,14 @@ describe('a watch', () => {
     const w = world(t);
     const watch = gather(t, w, { key: 'quiet' });
     await settle(w);
-    for (let i = 0; i < 10; i++) w.local.execute({ type: 'Put', key: 'busy', value: '' });
+    for (let i = 0; i < 10; i++) await w.local.execute({ type: 'Put', key: 'busy', value: '' });
     await w.clock.advance(streamKeepAliveMs);
-    w.local.execute({ type: 'Compact', revision: 11 });
+    await w.local.execute({ type: 'Compact', revision: 11 });
     w.clientBus.disconnect();
     await w.clock.advance(2 * streamKeepAliveMs);
     w.clientBus.reconnect();
     await w.clock.advance(streamKeepAliveMs);
-    w.local.execute({ type: 'Put', key: 'quiet', value: '' });
+    await w.local.execute({ type: 'Put', key: 'quiet', value: '' });
     await settle(w);
     assert.deepEqual(shown(watch.events()), ['put quiet 12']);
   });
@@ -244,7 +244,7 @@ describe('a watch', () => {
     const first = watch.next();
     await settle(w);
     for (let i = 0; i < 10 * streamWindow; i++) {
-      w.local.execute({ type: 'Put', key: 'a', value: String(i) });
+      await w.local.execute({ type: 'Put', key: 'a', value: String(i) });
       await settle(w);
     }
     assert.ok(sent.length <= streamWindow + 1, String(sent.length));

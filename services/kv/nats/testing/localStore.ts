@@ -1,11 +1,11 @@
 /** A store that is not on any log: it executes what comes over the bus at once. For tests of what is in front of it. */
 import type { Bus } from '../../../../shared/bus/bus.ts';
 import type { Clock } from '../../../../shared/clock/clock.ts';
-import type { KvCommand, KvError, KvResult, LeaseId } from '../../../../shared/domain/kv.ts';
+import { type KvCommand, type KvResult, noLease } from '../../../../shared/domain/kv.ts';
 import type { KvBatchReply } from '../../../../shared/protocol/kv.ts';
 import { subjects } from '../../../../shared/protocol/subjects.ts';
-import type { KvMember, KvService } from '../../kvService.ts';
-import { createStore } from '../../store/mvccStore.ts';
+import { createLocalService } from '../../etcd/testing/localService.ts';
+import type { KvMember } from '../../kvService.ts';
 import type { Store } from '../../store/store.ts';
 import { encodeBatchReply } from '../encodeReply.ts';
 import { serveNative } from '../nativeApi.ts';
@@ -13,60 +13,42 @@ import { parseBatch } from '../parseBatch.ts';
 
 export interface LocalStore {
   store: Store;
-  service: KvService;
-  execute(command: KvCommand): KvResult;
-  /** Answers on another bus, too, as another replica would. */
+  execute(command: KvCommand): Promise<KvResult>;
+  /** Answers on a bus, as a replica of that name would; there may be several. */
   serve(bus: Bus, name: string): { stop(): void };
 }
 
 export function createLocalStore(clock: Clock, onError: (error: unknown) => void): LocalStore {
-  const store = createStore();
-  const answers = new Map<string, KvBatchReply>();
-  const deadlines = new Map<LeaseId, number>();
+  const local = createLocalService(clock);
+  const answers = new Map<string, Promise<KvBatchReply>>();
   let leases = 0;
-  const execute = (wish: KvCommand): KvResult => {
-    const command = wish.type === 'LeaseGrant' && wish.lease === '0' ? { ...wish, lease: String(++leases) } : wish;
-    const response = store.execute(command);
-    if (command.type === 'LeaseGrant') renew(command.lease);
-    return 'code' in response ? { ok: false, error: response } : { ok: true, revision: store.revision, response };
+
+  const execute = (command: KvCommand) => {
+    const leavesChoice = command.type === 'LeaseGrant' && command.lease === noLease;
+    return local.execute(leavesChoice ? { ...command, lease: String(++leases) } : command);
   };
-  const renew = (lease: LeaseId): number => {
-    const ttlS = store.lease(lease)?.ttlS ?? 0;
-    clock.clearTimeout(deadlines.get(lease));
-    if (ttlS > 0) {
-      const expire = () => void store.execute({ type: 'LeaseExpire', lease });
-      deadlines.set(lease, clock.setTimeout(expire, ttlS * 1000) as number);
-    }
-    return ttlS;
-  };
-  const serviceOf = (member: KvMember): KvService => ({
-    store,
-    status: { clusterId: '1', member, leaderId: member.id, term: 1, appliedSeq: store.revision },
-    execute: async (command) => execute(command),
-    readBarrier: async (): Promise<KvError | null> => null,
-    renewLease: async (lease) => ({ ttlS: renew(lease) }),
-    remainingTtl: async (lease) => ({ ttlS: store.lease(lease)?.ttlS ?? -1 }),
-    members: () => [member],
-    moveLeader: async () => null,
-    onLeader: () => () => undefined,
-  });
-  const answer = (data: Uint8Array): KvBatchReply => {
+  const answer = async (data: Uint8Array): Promise<KvBatchReply> => {
     const batch = parseBatch(data);
     if ('error' in batch) return { ok: false, error: batch.error };
-    const reply = answers.get(batch.id) ?? { ok: true, seq: answers.size + 1, results: batch.commands.map(execute) };
+    const known = answers.get(batch.id);
+    if (known) return known;
+    const reply = Promise.all(batch.commands.map(execute)).then(
+      (results): KvBatchReply => ({ ok: true, seq: answers.size, results }),
+    );
     answers.set(batch.id, reply);
     return reply;
   };
+
   return {
-    store,
-    service: serviceOf({ id: '7', name: 'local', clientUrls: [] }),
+    store: local.store,
     execute,
     serve(bus, name) {
-      const service = serviceOf({ id: name, name, clientUrls: [`http://${name}:2379`] });
+      const member: KvMember = { id: name, name, clientUrls: [`http://${name}:2379`] };
+      const service = { ...local, status: { ...local.status, member }, members: () => [member] };
       const native = serveNative({ bus, clock, service, onError });
-      const commands = bus.subscribe(subjects.kvCommands, (message) =>
-        message.respond(encodeBatchReply(answer(message.data), bus.maxPayload)),
-      );
+      const commands = bus.subscribe(subjects.kvCommands, (message) => {
+        answer(message.data).then((reply) => message.respond(encodeBatchReply(reply, bus.maxPayload)), onError);
+      });
       return {
         stop() {
           native.unsubscribe();
