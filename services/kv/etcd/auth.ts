@@ -3,7 +3,7 @@ import type { AuthCommand, Permission } from '../../../shared/domain/kv.ts';
 import { type EtcdContext, execute, headerOf, linearizable } from './context.ts';
 import { refuse } from './errors.ts';
 import type { Call } from './grpc/call.ts';
-import { GrpcStatus } from './grpc/grpcStatus.ts';
+import { GrpcCode, GrpcStatus } from './grpc/grpcStatus.ts';
 import type { Route } from './grpc/route.ts';
 import { unary } from './grpc/unary.ts';
 import {
@@ -41,7 +41,8 @@ export function authRoutes(context: EtcdContext): Route[] {
     const { auth } = service.store;
     if (!auth.enabled) return refuse('auth-not-enabled');
     const hashed = auth.password(name);
-    if (!hashed || !(await isPassword(password, hashed))) return refuse('auth-failed');
+    if (hashed === undefined) return hasNoPassword;
+    if (hashed === null || !(await isPassword(password, hashed))) return refuse('auth-failed');
     // The password may have been changed while it was compared.
     if (auth.password(name) !== hashed) return refuse('auth-failed');
     return { header: headerOf(service), token: authenticator.issueToken(name) };
@@ -129,6 +130,12 @@ export function authRoutes(context: EtcdContext): Route[] {
     unary(AuthService.RoleRevokePermission, revokePermission),
   ];
 }
+
+/** etcd's own words; their code is that of an error without one. */
+const hasNoPassword = new GrpcStatus(
+  GrpcCode.Unknown,
+  'auth: authentication failed, password was given for no password user',
+);
 
 /** What etcd shows of the role root beside what it was given. */
 const everything: Permission = { access: 'readwrite', key: '', rangeEnd: '\0' };

@@ -32,7 +32,14 @@ export function createCall(stream: ServerHttp2Stream, headers: IncomingHttpHeade
       return stream.closed || stream.destroyed;
     },
     onClosed(listener) {
-      stream.once('close', listener);
+      let isOver = false;
+      const once = () => {
+        if (!isOver) listener();
+        isOver = true;
+      };
+      // Answered; what its client does with its own half of the stream does not matter. Or gone away.
+      stream.once('finish', once);
+      stream.once('close', once);
     },
   };
 }

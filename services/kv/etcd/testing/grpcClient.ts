@@ -59,7 +59,10 @@ export class ClientStream<Request, Response> {
     this.#stream = stream;
     this.#method = method;
     stream.on('response', (headers) => this.#end(headers));
-    stream.on('trailers', (headers) => this.#end(headers));
+    stream.on('trailers', (headers) => {
+      this.#end(headers);
+      stream.end();
+    });
     stream.on('data', (chunk: Buffer) => this.#take(chunk));
     stream.on('error', () => {});
     stream.on('close', () => {
