@@ -228,6 +228,7 @@ export const verbs: readonly Verb[] = [
       ['--advertise <urls>', 'How clients are told to reach it: http://10.0.0.1:2379 (as it listens)'],
       ['--name <name>', "Names the store among its like (the host's name)"],
       ['--quota-bytes <bytes>', 'Keys and values may take so much before the NOSPACE alarm (536870912)'],
+      ['--auto-compaction-revisions <count>', 'How many revisions of history to keep; 0: all (0)'],
       ['--replicas <count>', 'Copies of the log that NATS keeps, where its streams are made anew (1)'],
     ],
     examples: ['flotilla kv serve --server nats://10.0.0.1:4222 --listen 10.0.0.1:2379'],

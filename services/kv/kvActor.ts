@@ -7,6 +7,7 @@ import { type Clock, delay } from '../../shared/clock/clock.ts';
 import type { KvEvent } from '../../shared/domain/kv.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
 import type { Leader } from '../../shared/log/leaderActor.ts';
+import type { LogRetention } from '../../shared/log/logRetention.ts';
 import { type Replica, type ReplicaState, type ReplicaTerm, startReplica } from '../../shared/log/replicaActor.ts';
 import type { SnapshotStore } from '../../shared/log/snapshots.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
@@ -29,7 +30,11 @@ export interface KvDeps {
   random: () => number;
   ids: () => string;
   newLease: () => string;
+  retention: LogRetention;
+  /** {@link UpkeepOptions} */
   quotaBytes: number;
+  keepRevisions: number;
+  commandsPerSnapshot?: number;
   electionTimeoutMs?: number;
   /** Begins to serve clients; called when the replica is up to date. Returns what ends it. */
   serve: (service: KvService) => () => void;

@@ -14,6 +14,7 @@ import { parseBatch } from './nats/parseBatch.ts';
 import { type PeerReply, type PeerRequest, parsePeerRequest } from './parsePeer.ts';
 import type { KvProjection } from './projection.ts';
 import { checkCommand } from './store/checkCommand.ts';
+import { startUpkeep } from './upkeep.ts';
 import { withLease } from './withLease.ts';
 
 export interface KvLeadDeps {
@@ -25,9 +26,10 @@ export interface KvLeadDeps {
   ids: () => string;
   /** A lease's number, for who leaves the choice to the store. */
   newLease: () => string;
-  /** Keys and values may take so much before the alarm is raised, bytes. */
+  /** {@link UpkeepOptions} */
   quotaBytes: number;
-  /** Of the member that leads. */
+  keepRevisions: number;
+  /** This store's member id. */
   member: string;
 }
 
@@ -62,13 +64,13 @@ export async function leadKv(
     bus.subscribe(subjects.kvLeader, (message) => void takePeer(term, message)),
   ];
   onTerm(term);
-  const stopGuarding = guardQuota(deps, projection, own);
+  const stopUpkeep = startUpkeep({ ...deps, projection, submit: own });
   try {
     await Promise.all([loop.run(ending), leases.run(ending)]);
   } finally {
     over.abort();
     onTerm(null);
-    stopGuarding();
+    stopUpkeep();
     for (const service of services) service.unsubscribe();
   }
 }
@@ -85,26 +87,6 @@ function unpacked(batch: KvBatch): KvBatch {
 async function takePeer(term: KvTerm, { data, respond }: BusMessage): Promise<void> {
   const request = parsePeerRequest(data);
   if (request) respond(encodeJson(await term.answer(request)));
-}
-
-/** Raises the alarm when there is more than the quota allows: etcd's "space quota". */
-function guardQuota(
-  { quotaBytes, member }: KvLeadDeps,
-  projection: KvProjection,
-  own: (command: KvCommand) => Promise<unknown>,
-): () => void {
-  let raising = false;
-  const look = () => {
-    const { store } = projection;
-    const isKnown = raising || store.alarms.some(({ alarm }) => alarm === 'NOSPACE');
-    if (isKnown || store.sizeBytes <= quotaBytes) return;
-    raising = true;
-    void own({ type: 'AlarmActivate', alarm: 'NOSPACE', member }).then(() => {
-      raising = false;
-    });
-  };
-  look();
-  return projection.onCommit(look);
 }
 
 interface TermParts extends KvLeadDeps {

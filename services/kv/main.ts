@@ -6,6 +6,7 @@ import { connectPatiently } from '../../shared/bus/connectPatiently.ts';
 import { createNatsBus } from '../../shared/bus/natsBus.ts';
 import { systemClock } from '../../shared/clock/systemClock.ts';
 import { createJetStreamLog } from '../../shared/log/jetStreamLog.ts';
+import { createJetStreamRetention } from '../../shared/log/jetStreamRetention.ts';
 import { createJetStreamSnapshots } from '../../shared/log/jetStreamSnapshots.ts';
 import { keepStreams } from '../../shared/log/jetStreamStreams.ts';
 import { streams } from '../../shared/protocol/subjects.ts';
@@ -29,6 +30,8 @@ export interface KvOptions {
   advertise?: string[];
   /** Keys and values may take so much before the NOSPACE alarm, bytes. */
   quotaBytes: number;
+  /** About so many revisions are kept by compactions of the store's own; 0: it makes none. */
+  keepRevisions: number;
 }
 
 /** Runs a store until it is told to stop (SIGTERM, SIGINT). Resolves with the exit code. */
@@ -37,7 +40,7 @@ export async function main(options: KvOptions): Promise<number> {
   const onError = (error: unknown) => log.warn({ err: error }, 'something went wrong; it is tried again');
   const onPassedOver = (name: string, reason: string) => log.warn({ name, reason }, 'a snapshot was passed over');
   const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
-  const { name = hostname(), host, port, quotaBytes, replicas } = options;
+  const { name = hostname(), host, port, quotaBytes, keepRevisions, replicas } = options;
   const link = await connectPatiently({ ...options, name: `flotilla kv ${name}` }, { clock: systemClock, onWaiting });
   await keepStreams(link, { onError, ...(replicas === undefined ? {} : { replicas }) });
   const bus = createNatsBus(link);
@@ -48,12 +51,14 @@ export async function main(options: KvOptions): Promise<number> {
       bus,
       log: await createJetStreamLog(link, { stream: streams.kv }),
       fence: await createJetStreamLog(link, { stream: streams.fence }),
+      retention: createJetStreamRetention(link, { stream: streams.kv }),
       snapshots: createJetStreamSnapshots(link, { onPassedOver }),
       clock: systemClock,
       random: Math.random,
       ids: nanoid,
       newLease: randomLease,
       quotaBytes,
+      keepRevisions,
       serve: (service) => {
         const etcd = startEtcdServer({ service, clock: systemClock, host, port, onError });
         etcd.catch((error) => {

@@ -1,4 +1,5 @@
 import type { KvCommand, KvEvent, KvResult } from '../../shared/domain/kv.ts';
+import type { LogRecord } from '../../shared/log/eventLog.ts';
 import { Fold, type Head } from '../../shared/log/fold.ts';
 import { type Caused, type Commit, decodeCommit } from '../../shared/protocol/commit.ts';
 import { unpackCommands } from '../../shared/protocol/kvPacking.ts';
@@ -56,6 +57,12 @@ export class KvProjection extends Fold<KvEvent> {
   /** {@link Store.tidy} */
   tidy(): boolean {
     return this.#store.tidy();
+  }
+
+  override apply(record: LogRecord): Commit<KvEvent> {
+    // One subject, one writer: every sequence is there, unless the beginning was forgotten.
+    if (record.seq > this.seq + 1) throw new LogShortenedError(record.seq, this.seq);
+    return super.apply(record);
   }
 
   protected override decode(data: Uint8Array): Commit<KvEvent> {
@@ -123,6 +130,17 @@ export class KvProjection extends Fold<KvEvent> {
 
 function unpackEvent(event: Caused<KvEvent>): Caused<KvEvent> {
   return event.type === 'KvExecuted' ? { ...event, commands: unpackCommands(event.commands) } : event;
+}
+
+/** The log no longer has what comes next: it was shortened while this replica was behind. A snapshot has it. */
+export class LogShortenedError extends Error {
+  override readonly name = 'LogShortenedError';
+  constructor(first: number, reached: number) {
+    super(
+      `the log begins at sequence ${first}, after ${reached}, which this store has reached: the snapshots have what is ` +
+        'between, and a store reads them when it starts. Where none can be read, restore one',
+    );
+  }
 }
 
 interface Header {

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventLog } from '../../shared/log/eventLog.ts';
+import type { LogRetention } from '../../shared/log/logRetention.ts';
 import type { SnapshotStore } from '../../shared/log/snapshots.ts';
 import { KvProjection } from './projection.ts';
 
@@ -9,9 +10,15 @@ export interface KvSnapshotDeps {
   onError: (error: unknown) => void;
 }
 
+export interface KvSaveDeps extends KvSnapshotDeps {
+  /** Of the log. */
+  retention: LogRetention;
+  /** A snapshot is made after so many commands, or more where the store is so large that making one costs more. */
+  commandsPerSnapshot?: number;
+}
+
 export const kvSnapshotName = 'kv';
-/** A snapshot is made after so many commands, or more where the store is so large that making one costs more. */
-const commandsPerSnapshot = 50_000;
+const defaultCommandsPerSnapshot = 50_000;
 const bytesPerCommand = 500;
 
 /**
@@ -29,16 +36,24 @@ export async function loadKvProjection({ snapshots, log, onError }: KvSnapshotDe
   return KvProjection.create();
 }
 
-/** Saves a snapshot now and then, until the returned function is called. One at a time, a part at each turn. */
-export function saveKvSnapshots(deps: KvSnapshotDeps, projection: KvProjection): () => void {
+/**
+ * Saves a snapshot now and then, until the returned function is called: one at a time, a part at each turn. What is both
+ * in a snapshot and compacted is forgotten by the log; who never compacts keeps all history.
+ */
+export function saveKvSnapshots(deps: KvSaveDeps, projection: KvProjection): () => void {
+  const { commandsPerSnapshot = defaultCommandsPerSnapshot } = deps;
   let commands = 0;
   let saving: Promise<void> | null = null;
+  let marks: Mark[] = [];
   const isDue = () => commands >= Math.max(commandsPerSnapshot, projection.store.sizeBytes / bytesPerCommand);
   return projection.onCommit(({ events }) => {
     for (const event of events) if (event.type === 'KvExecuted') commands += event.commands.length;
     if (saving !== null || !isDue()) return;
     commands = 0;
-    saving = saveKvSnapshot(deps, projection)
+    saving = saveAndShorten(deps, projection, marks)
+      .then((left) => {
+        marks = left;
+      })
       .catch(deps.onError)
       .finally(() => {
         saving = null;
@@ -46,13 +61,36 @@ export function saveKvSnapshots(deps: KvSnapshotDeps, projection: KvProjection):
   });
 }
 
+/** Where a snapshot stands. */
+interface Mark {
+  seq: number;
+  revision: number;
+}
+
+/** Resolves with the marks that the log still goes back beyond. */
+async function saveAndShorten(deps: KvSaveDeps, projection: KvProjection, marks: readonly Mark[]): Promise<Mark[]> {
+  const mark = await saveKvSnapshot(deps, projection);
+  const all = [...marks, mark];
+  const { compactRevision } = projection.store;
+  const compacted = all.findLast(({ revision }) => revision <= compactRevision);
+  if (!compacted || !(await isReadable(deps, mark))) return all;
+  await deps.retention.forgetBefore(compacted.seq);
+  return all.filter(({ seq }) => seq > compacted.seq);
+}
+
+/** Before anything is forgotten for it, a snapshot is read as it would be after a restart. */
+async function isReadable({ snapshots }: KvSnapshotDeps, { seq }: Mark): Promise<boolean> {
+  return (await snapshots.latest(kvSnapshotName))?.meta.seq === String(seq);
+}
+
 /** @throws {SnapshotStoreError} */
-export async function saveKvSnapshot({ snapshots }: KvSnapshotDeps, projection: KvProjection): Promise<void> {
+export async function saveKvSnapshot({ snapshots }: KvSnapshotDeps, projection: KvProjection): Promise<Mark> {
   // Begun here and now, so that it is of this sequence.
   const parts = projection.serialize();
   const first = parts.next();
-  const seq = String(projection.seq);
-  await snapshots.save(kvSnapshotName, { seq }, atLeisure(first, parts));
+  const mark = { seq: projection.seq, revision: projection.store.revision };
+  await snapshots.save(kvSnapshotName, { seq: String(mark.seq) }, atLeisure(first, parts));
+  return mark;
 }
 
 /** A part at each turn of the event loop. */

@@ -12,8 +12,9 @@ import {
   OutcomeUnknownError,
   WrongSequenceError,
 } from './eventLog.ts';
+import type { LogRetention } from './logRetention.ts';
 
-export interface MemoryLog {
+export interface MemoryLog extends LogRetention {
   /** One more handle, as another process would have it. */
   open(): MemoryLogHandle;
   /** Out of reach for every handle. */
@@ -30,7 +31,7 @@ export interface MemoryLogHandle extends EventLog {
 }
 
 interface Store {
-  /** Index + 1 is the sequence; undefined where a newer message on the same subject has replaced it. */
+  /** Index + 1 is the sequence; undefined where it was replaced on its subject, or forgotten. */
   records: (LogRecord | undefined)[];
   lastOf: Map<string, LogRecord>;
   /** Sequences by id and the sequence that was expected: repeated appends. */
@@ -66,6 +67,9 @@ export function createMemoryLog(options: { keepOnlyLast?: boolean } = {}): Memor
     setAvailable: (available) => {
       store.available = available;
       wakeAll(store);
+    },
+    forgetBefore: async (seq) => {
+      for (let index = 0; index < Math.min(seq - 1, store.records.length); index++) store.records[index] = undefined;
     },
     setFull: (reason) => {
       store.full = reason;

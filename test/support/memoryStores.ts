@@ -29,6 +29,8 @@ export const electionMs = 2_500;
 
 export interface MemoryStoresOptions {
   quotaBytes?: number;
+  keepRevisions?: number;
+  commandsPerSnapshot?: number;
   /** What stands between the stores and their log, and their fence. */
   wrapLog?: (log: EventLog) => EventLog;
   wrapFence?: (fence: EventLog) => EventLog;
@@ -57,14 +59,30 @@ export class MemoryStores {
   /** Starts one and gives it the time to lead, where nobody else does. */
   async start(name: string): Promise<RunningStore> {
     const { clock, snapshots } = this;
-    const { quotaBytes = 1 << 30, wrapLog = asItIs, wrapFence = asItIs } = this.#options;
+    const {
+      quotaBytes = 1 << 30,
+      keepRevisions = 0,
+      commandsPerSnapshot = 50_000,
+      wrapLog = asItIs,
+      wrapFence = asItIs,
+    } = this.#options;
     const [bus, log, fence] = [this.network.connect(), this.log.open(), this.fences.open()];
     const states: string[] = [];
     let service: KvService | null = null;
     const replica = startKv(
       {
         self: { id: memberId(name), name, clientUrls: [`http://${name}:2379`] },
-        ...{ bus, log: wrapLog(log), fence: wrapFence(fence), snapshots, clock, quotaBytes },
+        ...{
+          bus,
+          log: wrapLog(log),
+          fence: wrapFence(fence),
+          snapshots,
+          clock,
+          quotaBytes,
+          keepRevisions,
+          commandsPerSnapshot,
+          retention: this.log,
+        },
         random: () => 0.5,
         ids: () => `${name}-${++this.#lastId}`,
         newLease: () => String(++this.#lastLease),

@@ -14,11 +14,13 @@ export async function serve({ options, io }: Invocation): Promise<number> {
   const replicas = options.count('replicas', { min: 1, max: mostReplicas });
   const [name, advertise] = [options.text('name'), options.text('advertise')];
   const quotaBytes = options.count('quotaBytes', { min: 1, max: Number.MAX_SAFE_INTEGER }) ?? defaultQuotaBytes;
+  const keepRevisions = options.count('autoCompactionRevisions', { min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0;
   const { main } = await import('../../../services/kv/main.ts');
   return main({
     ...endpoint,
     ...parseListen(options.text('listen') ?? defaultListen),
     quotaBytes,
+    keepRevisions,
     ...(replicas === undefined ? {} : { replicas }),
     ...(name === undefined ? {} : { name }),
     ...(advertise === undefined ? {} : { advertise: advertise.split(',') }),
