@@ -3,6 +3,7 @@
  * it only moves towards its goal: what is wished stands in the context, and the states' `always` transitions follow it.
  */
 import { assign, createActor, fromCallback, fromPromise, setup } from 'xstate';
+import type { Announcement } from '../../shared/domain/announce.ts';
 import type { UnitReport } from '../../shared/domain/events.ts';
 import type { AssignedUnit } from '../../shared/protocol/node.ts';
 import { restarts, startLimitHit } from './policy/restart.ts';
@@ -421,6 +422,7 @@ const unitMachine = unitSetup.createMachine({
 /** A unit as the registry of the node handles it. */
 export interface Unit {
   readonly assigned: AssignedUnit;
+  readonly announcements: readonly Announcement[];
   readonly retiring: boolean;
   report(): UnitReport;
   setGoal(assigned: AssignedUnit): void;
@@ -458,6 +460,7 @@ export function createUnit(
     return reportOf(value, context);
   };
   return {
+    announcements: input.spec.announcements,
     get assigned() {
       return actor.getSnapshot().context.assigned;
     },

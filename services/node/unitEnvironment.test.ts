@@ -28,6 +28,12 @@ describe('the environment of a unit', { timeout: 10_000 }, () => {
     assert.deepEqual(rest, { FLOTILLA_TEST_PASSED: 'from the node' });
   });
 
+  it('has what the node gives to all units, unless the unit says otherwise', async () => {
+    const given = { FLOTILLA_KV_ENDPOINT: 'h:2379', FLOTILLA_KV_USER: 'u' };
+    const environment = await unitEnvironment(service({ environment: { FLOTILLA_KV_USER: 'me' } }), given);
+    assert.deepEqual([environment.FLOTILLA_KV_ENDPOINT, environment.FLOTILLA_KV_USER], ['h:2379', 'me']);
+  });
+
   it('says who the unit runs as', async () => {
     const { USER, LOGNAME } = await unitEnvironment(service({ user: 'nobody' }));
     assert.deepEqual([USER, LOGNAME], ['nobody', 'nobody']);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { AssignedUnit, Assignment } from '../../shared/protocol/node.ts';
+import type { ActiveUnit } from './announcer.ts';
 import { createFakeRuntime } from './runtime/fake.ts';
 import { assigned, ends, exited, type Simulation, type SimulationOptions, simulate } from './testing/unitSimulation.ts';
 import { UnitRegistry } from './unitRegistry.ts';
@@ -13,6 +14,7 @@ const longMs = 3_600_000;
 const bootId = 'b'.repeat(32);
 
 interface Node extends Simulation {
+  announced: Map<string, ActiveUnit>;
   registry: UnitRegistry;
   /** Reports (`unit sub`), and what was forgotten (`-unit`), since the last call. */
   told(): string[];
@@ -29,14 +31,18 @@ function node(options: SimulationOptions & { bootId?: string } = {}): Node {
   const runtime = createFakeRuntime(host);
   const errors: unknown[] = [];
   const news: string[] = [];
+  const announced = new Map<string, ActiveUnit>();
   let changes = 0;
   const registry = new UnitRegistry({
     runtimes: { process: runtime, docker: null },
     clock,
     facts: { hostname: 'h', machineId: 'm'.repeat(32), bootId: options.bootId ?? bootId, kernelRelease: '6' },
     onReport: ({ unit, sub }) => news.push(`${unit} ${sub}`),
-    given: () => ({}),
-    onActive: () => undefined,
+    given: () => ({ FLOTILLA_KV_ENDPOINT: 'h:2379' }),
+    onActive: (unit, active) => {
+      if (active?.announcements.length) announced.set(unit, active);
+      else announced.delete(unit);
+    },
     onForget: (unit) => news.push(`-${unit}`),
     onChange: () => {
       changes += 1;
@@ -47,6 +53,7 @@ function node(options: SimulationOptions & { bootId?: string } = {}): Node {
     ...simulation,
     registry,
     errors,
+    announced,
     told: () => news.splice(0),
     changes: () => changes,
     apply: (version, ...units) => {
@@ -97,6 +104,36 @@ describe('the units of a machine', { timeout: 30_000 }, () => {
     await apply(5, a);
     registry.apply({ machine: 'm1', cluster: 'c2', session: 's1', version: 99, units: [] });
     assert.deepEqual([running(), registry.version, registry.cluster], [['a.service'], 5, 'c1']);
+  });
+
+  it('are announced while they are active, by their newest placement', async () => {
+    const { apply, announced, environments } = node();
+    const unit = named('a.service', `${simple}[X-Flotilla]\nAnnounce=/a/%m {{ip}}\n`);
+    await apply(5, unit, b);
+    const announcements = [{ key: `/a/${'m'.repeat(32)}`, value: '{{ip}}' }];
+    assert.deepEqual([...announced], [['a.service', { announcements, token: unit.token }]]);
+    assert.equal(environments[0]?.FLOTILLA_KV_ENDPOINT, 'h:2379');
+    await apply(6, { ...unit, token: 6 }, b);
+    assert.equal(announced.get('a.service')?.token, 6);
+    await apply(7, { ...unit, token: 6, goal: 7, desired: 'loaded' }, b);
+    assert.equal(announced.size, 0);
+    await apply(8, { ...unit, token: 6, goal: 8 }, b);
+    assert.equal(announced.size, 1);
+    await apply(9, b);
+    assert.equal(announced.size, 0);
+  });
+
+  it('are announced by the next agent, too, running or done', async () => {
+    const announce = '[X-Flotilla]\nAnnounce=/%n x\n';
+    const once = `[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/once\n${announce}`;
+    const first = node();
+    await first.apply(5, named('a.service', `${simple}${announce}`), named('b.service', once));
+    assert.equal(first.announced.size, 2);
+    first.registry.abandon();
+    const next = node({ earlier: first });
+    next.registry.recover(first.registry.memory());
+    await next.clock.advance(0);
+    assert.deepEqual([...next.announced.keys()].sort(), ['a.service', 'b.service']);
   });
 
   it('follow their goals', async () => {

@@ -143,25 +143,28 @@ export class UnitRegistry {
   }
 
   #create(assigned: AssignedUnit, rest: UnitReport | null, mayRun: boolean): void {
-    const { runtimes, clock, given, onReport, onActive, onChange } = this.#options;
+    const { runtimes, clock, given, onReport, onChange } = this.#options;
     const spec = this.#interpret(assigned);
     if (typeof spec === 'string') return this.#setUnloadable(assigned, spec);
     const handlers = {
       onReport: (report: UnitReport) => {
         onReport(report);
-        onActive(report.unit, this.#activeUnit(assigned, spec, report));
+        this.#tellActive(report.unit);
         onChange();
       },
       onGone: () => this.#gone(assigned.name),
     };
     this.#units.set(assigned.name, createUnit({ assigned, spec, runtimes, clock, given, rest, mayRun }, handlers));
+    this.#tellActive(assigned.name);
   }
 
-  #activeUnit({ name, token }: AssignedUnit, { announcements }: UnitSpec, report: UnitReport): ActiveUnit | null {
-    if (report.active !== 'active') return null;
-    const { container } = report;
-    const current = this.#units.get(name)?.assigned.token ?? token;
-    return { announcements, token: current, ...(container === undefined ? {} : { container }) };
+  #tellActive(name: string): void {
+    const unit = this.#units.get(name);
+    const { active = 'inactive', container } = unit?.report() ?? {};
+    if (!unit || active !== 'active') return this.#options.onActive(name, null);
+    const { announcements, assigned } = unit;
+    const { token } = assigned;
+    this.#options.onActive(name, { announcements, token, ...(container === undefined ? {} : { container }) });
   }
 
   /** The unit's meaning on this machine, or why it has none. */
@@ -192,8 +195,11 @@ export class UnitRegistry {
 
   #setGoal(assigned: AssignedUnit): void {
     const unit = this.#units.get(assigned.name);
-    if (unit) unit.setGoal(assigned);
-    else this.#setUnloadable(assigned, this.#unloadable.get(assigned.name)?.report.reason ?? '');
+    if (unit) {
+      unit.setGoal(assigned);
+      // It may have nothing to report, and yet a newer placement.
+      this.#tellActive(assigned.name);
+    } else this.#setUnloadable(assigned, this.#unloadable.get(assigned.name)?.report.reason ?? '');
   }
 
   #retire(name: string, reason: string): void {
@@ -204,6 +210,7 @@ export class UnitRegistry {
   /** A unit has been stopped for good. It may be assigned anew, then it is made anew. */
   #gone(name: string): void {
     this.#units.delete(name);
+    this.#tellActive(name);
     this.#forget(name);
     this.#reconcile(false);
     this.#options.onChange();

@@ -49,6 +49,12 @@ describe('the body of a container', () => {
     assert.deepEqual(Env, ['A=1', 'C', 'D=4']);
   });
 
+  it('is told of the key/value store what its command is told, unless the command line says otherwise', async () => {
+    const environment = { FLOTILLA_KV_ENDPOINT: 'h:2379', FLOTILLA_KV_USER: 'u', OTHER: 'x' };
+    const { Env } = await finishBody(runOf('-e', 'FLOTILLA_KV_USER=me', 'image'), environment, marks);
+    assert.deepEqual(Env, ['FLOTILLA_KV_ENDPOINT=h:2379', 'FLOTILLA_KV_USER=me']);
+  });
+
   it('has the variables of files, over which those of the command line win', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'flotilla-env-'));
     try {
