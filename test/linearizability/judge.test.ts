@@ -32,6 +32,14 @@ test('a store that tells less than the others is named', () => {
   assert.match(problems.join(), /^b tells another history than a: change 1 is missing/);
 });
 
+test('a store that tells more than the others is named', () => {
+  const [first] = record.changes;
+  assert.ok(first);
+  const more = { ...change, revision: 3 };
+  const problems = judgeKeySpace({ ...record, changes: [first, { store: 'b', changes: [change, more] }] });
+  assert.match(problems.join(), /^b tells another history than a: change 2 is {"revision":3,.*, not missing/);
+});
+
 test('a watcher that missed something is numbered', () => {
   const watch = { startRevision: 1, covers: () => true, messages: [], through: 2 };
   assert.match(judgeKeySpace({ ...record, watches: [watch] }).join(), /^watcher 1: put k=1 @2 is missing/);

@@ -62,13 +62,14 @@ function describeOperation({ process, call, input, outcome }: Operation<unknown,
 type Told = KeySpaceRecord['changes'][number];
 
 function otherHistory(first: Told, other: Told): string[] {
-  const at = first.changes.findIndex((change, index) => !isSame(change, other.changes[index]));
-  if (at === -1 && other.changes.length === first.changes.length) return [];
+  const length = Math.max(first.changes.length, other.changes.length);
+  const at = Array.from({ length }).findIndex((_, index) => !isSame(first.changes[index], other.changes[index]));
+  if (at === -1) return [];
   const [here, there] = [describeChange(first.changes[at]), describeChange(other.changes[at])];
   return [`${other.store} tells another history than ${first.store}: change ${at + 1} is ${there}, not ${here}`];
 }
 
-function isSame(a: Change, b: Change | undefined): boolean {
+function isSame(a: Change | undefined, b: Change | undefined): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 

@@ -9,6 +9,7 @@ export interface Watcher {
   readonly resumed: number;
   /** Resolves once it has been told of that revision. */
   reached(revision: number): Promise<void>;
+  /** What it was told up to that revision. */
   log(through: number): WatchLog;
   stop(): void;
 }
@@ -57,7 +58,10 @@ export function startWatcher(options: WatcherOptions): Watcher {
         waiting.add(look);
         look();
       }),
-    log: (through) => ({ startRevision, covers: (key) => key.startsWith(prefix), messages, through }),
+    log: (through) => {
+      const told = messages.map((changes) => changes.filter(({ revision }) => revision <= through));
+      return { startRevision, covers: (key) => key.startsWith(prefix), messages: told, through };
+    },
     stop: () => {
       stopped = true;
       cancel();
