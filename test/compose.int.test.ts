@@ -62,11 +62,13 @@ async function findCompose(dir: string): Promise<string[]> {
   return [await takeFromDebianArchive({ dir, etc: '/etc', progress() {}, name: 'docker-compose', program, check })];
 }
 
-test('it is the cluster that `flotilla up` brings up: NATS, a scheduler and three nodes, each with its own data', () => {
+test('it is the cluster that `flotilla up` brings up: NATS, a scheduler, a store and three nodes, each with its own data', () => {
   const services = keysBelow('services:');
-  assert.deepEqual(services, ['nats', 'scheduler', 'node-1', 'node-2', 'node-3']);
-  assert.deepEqual(keysBelow('volumes:'), services);
-  for (const service of services) {
+  assert.deepEqual(services, ['nats', 'scheduler', 'kv', 'node-1', 'node-2', 'node-3']);
+  // What a store knows is on the log.
+  const keeping = services.filter((service) => service !== 'kv');
+  assert.deepEqual(keysBelow('volumes:'), keeping);
+  for (const service of keeping) {
     const mounts = block(`  ${service}:`).filter((line) => /^ {6}- /.test(line));
     assert.match(mounts.join('\n'), new RegExp(`- ${service}:/`));
     assert.equal(
@@ -102,7 +104,9 @@ test('the image is built from what there is, and runs the commands that Compose 
   await runCommand('npm', ['run', 'build'], { cwd: dir, timeoutMs: 60_000 });
   assert.ok((await stat(join(dir, 'dist/flotilla.js'))).mode & 0o100, 'it is executable');
   const help = await runCommand(process.execPath, [join(dir, 'dist/flotilla.js'), 'help'], { timeoutMs: 30_000 });
-  const verbs = [...compose.matchAll(/^ {4}command: \["(\w+)", "--server"/gm)].map(([, verb = '']) => verb);
-  assert.deepEqual(new Set(verbs), new Set(['scheduler', 'node']));
+  const verbs = [...compose.matchAll(/^ {4}command: \[("\w+"(?:, "\w+")?), "--server"/gm)].map(([, words = '']) =>
+    words.replaceAll(/[",]/g, ''),
+  );
+  assert.deepEqual(new Set(verbs), new Set(['scheduler', 'kv serve', 'node']));
   for (const verb of verbs) assert.match(help, new RegExp(`^\\s*${verb}\\b`, 'm'));
 });
