@@ -55,16 +55,17 @@ test('memory is given back in small steps', () => {
 });
 
 test('a snapshot that is being taken holds back what it needs, and no longer', () => {
-  const { store } = given(put('a', 'x'.repeat(600_000)), put('b', '1'), put('b', '2'));
+  const { store } = given();
+  for (let i = 0; i < 4_000; i++) store.execute(put(`k${i % 2_000}`, `${i}`.repeat(60)));
   const expected = snapshotOf(store);
   const chunks = store.serialize()[Symbol.iterator]();
   const first = chunks.next();
-  store.execute(compact(4));
+  store.execute(compact(store.revision));
   tidyAll(store);
   const taken = [first.value as Uint8Array];
   for (let next = chunks.next(); !next.done; next = chunks.next()) taken.push(next.value);
   assert.equal(Buffer.concat(taken).toString('latin1'), expected);
-  assert.equal(store.tidy(), false);
+  assert.ok(tidyAll(store) > 1);
   assert.notEqual(snapshotOf(store), expected);
 });
 

@@ -74,6 +74,21 @@ test('what is deleted is gone, and the rest is still found', () => {
   );
 });
 
+test('what is left when most was deleted is found, in whatever order it went', () => {
+  const keys = Array.from({ length: 20_000 }, (_, i) => i.toString().padStart(5, '0'));
+  const stays = new Set(keys.filter((_, i) => i % 97 === 0));
+  const gone = keys.filter((each) => !stays.has(each));
+  for (const order of [gone, gone.toReversed(), gone.toSorted((a, b) => (a.slice(3) < b.slice(3) ? -1 : 1))]) {
+    const index = indexOf(keys);
+    for (const each of order) assert.equal(index.delete(each), true);
+    assertHolds(index, stays, everything);
+    for (const each of stays) assert.equal(index.get(each)?.key, each);
+    for (const each of order) index.update(each, () => entry(each));
+    assertHolds(index, keys, everything);
+    assertHolds(index, keys, { from: '00100', to: '12345' });
+  }
+});
+
 test('an index that was emptied can be filled again', () => {
   const keys = Array.from({ length: 10_000 }, (_, i) => `k${i}`);
   const index = indexOf(keys);

@@ -3,10 +3,9 @@ import { containsKey, type Interval } from './interval.ts';
 
 /** Most entries of a node. Wide enough that a million keys are three levels deep, narrow enough to shift entries quickly. */
 const capacity = 64;
-/** Nodes that fall below it are merged with a neighbour where both fit into three quarters of one. */
+/** Nodes that fall below it are merged with a neighbour where that leaves some room. */
 const sparse = capacity / 4;
-const mergedCapacity = (capacity * 3) / 4;
-/** Filled by {@link KeyIndex.ofSorted}: some room, so that the first inserts do not split everything. */
+/** Some room, so that the first inserts into what was filled or merged do not split it. */
 const bulkFill = (capacity * 7) / 8;
 
 class Leaf<T> {
@@ -23,7 +22,7 @@ class Leaf<T> {
 }
 
 class Branch<T> {
-  /** `keys[i]`: nothing below `children[i]` is smaller. The first one is never looked at. */
+  /** `keys[i]`: nothing below `children[i]` is smaller. The first one no search looks at. */
   readonly keys: Bytes[];
   readonly children: Node<T>[];
   weight: number;
@@ -225,14 +224,10 @@ function mergeSparse<T>(parent: Branch<T>, at: number): void {
 function mergeWithRight<T>(parent: Branch<T>, left: number): void {
   const a = childAt(parent, left);
   const b = childAt(parent, left + 1);
-  if (a.keys.length + b.keys.length > mergedCapacity) return;
-  if (a instanceof Leaf && b instanceof Leaf) {
-    a.keys.push(...b.keys);
-    a.values.push(...b.values);
-  } else if (a instanceof Branch && b instanceof Branch) {
-    a.keys.push(parent.keys[left + 1] as Bytes, ...b.keys.slice(1));
-    a.children.push(...b.children);
-  }
+  if (a.keys.length > 0 && b.keys.length > 0 && a.keys.length + b.keys.length > bulkFill) return;
+  a.keys.push(...b.keys);
+  if (a instanceof Leaf && b instanceof Leaf) a.values.push(...b.values);
+  if (a instanceof Branch && b instanceof Branch) a.children.push(...b.children);
   a.weight += b.weight;
   parent.keys.splice(left + 1, 1);
   parent.children.splice(left + 1, 1);
