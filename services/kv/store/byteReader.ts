@@ -31,6 +31,7 @@ export class ByteReader {
   /** Flat and in memory of its own. */
   bytes(): Bytes {
     const length = this.number();
+    if (length === 0) return '';
     if (this.#at + length <= this.#chunk.length) return this.#slice(length);
     const parts: Buffer[] = [];
     let missing = length;

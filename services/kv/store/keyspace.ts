@@ -196,26 +196,26 @@ export class Keyspace {
     return true;
   }
 
-  /** `replaced` may be a tombstone. */
+  /** Of what it returns, `replaced` may be a tombstone. */
   #add(key: Bytes, make: (ownKey: Bytes, replaced: Version | null) => Version): Added {
-    let added: Added | undefined;
+    let added = null as Added | null;
     this.#index.update(key, (versions) => {
       const replaced = versions === undefined ? null : newest(versions);
       const made = make(replaced === null ? ownBytes(key) : replaced.key, replaced);
       added = { made, replaced };
       return versions === undefined ? made : withNewest(versions, made);
     });
-    const { made, replaced } = added as unknown as Added;
-    this.#record(made, replaced);
-    return { made, replaced };
+    return this.#record(added as Added);
   }
 
-  #record(made: Version, replaced: Version | null): void {
+  #record(added: Added): Added {
+    const { made, replaced } = added;
     if (replaced !== null && !isTombstone(replaced)) this.#liveBytes -= sizeOf(replaced);
     if (!isTombstone(made)) this.#liveBytes += sizeOf(made);
     this.#addedBytes += sizeOf(made);
     this.#uncommitted++;
     this.history.append(made, replaced);
+    return added;
   }
 
   #countRestored(versions: Versions): void {

@@ -157,6 +157,7 @@ class KeysReader {
 
   /** One string for all keys that say the same. */
   #shared(lease: LeaseId): LeaseId {
+    if (lease === '') return noLease;
     const known = this.#leaseIds.get(lease);
     if (known === undefined) this.#leaseIds.set(lease, lease);
     return known ?? lease;

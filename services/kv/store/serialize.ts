@@ -1,4 +1,4 @@
-import type { Bytes } from '../../../shared/domain/kv.ts';
+import { type Bytes, noLease } from '../../../shared/domain/kv.ts';
 import type { AuthContent } from './authState.ts';
 import { ByteWriter } from './byteWriter.ts';
 import type { Keyspace } from './keyspace.ts';
@@ -136,6 +136,7 @@ function writeVersion(writer: ByteWriter, cut: Cut, version: Version): void {
   if (version.modRevision >= cut.compactRevision) writer.number(version.position - cut.from);
   if (isTombstone(version)) return;
   writer.number(version.createRevision);
-  writer.bytes(version.lease);
+  // Most keys have none; nothing is quicker to read than no bytes.
+  writer.bytes(version.lease === noLease ? '' : version.lease);
   writer.bytes(version.value);
 }

@@ -36,7 +36,11 @@ export interface StoreView {
   /** Sorted by number. */
   leases(): { lease: LeaseId; ttlS: number }[];
 
-  /** Begins a watch. `onReady` is called whenever {@link Watch.pull} may have something new, at once after a change. */
+  /**
+   * Begins a watch. Its client looks once for what was already there, and is told by `onReady` what comes: at once after a
+   * command that concerns it is done, then not again before it has pulled. `onReady` may call anything, also `execute`;
+   * others are told of the first command a little later then.
+   */
   watch(request: WatchRequest, onReady: () => void): Watch;
 
   /**
@@ -47,7 +51,8 @@ export interface StoreView {
 
   /**
    * The whole store as it is now, in chunks, for {@link restoreStore}. Commands may be executed between one chunk and
-   * the next without being seen. What two stores give that executed the same commands is the same, byte for byte.
+   * the next without being seen. What two stores give that executed the same commands is the same, byte for byte. Until
+   * the iteration is at its end, or given up, {@link Store.tidy} leaves what it still needs.
    */
   serialize(): Iterable<Uint8Array>;
 }
@@ -58,7 +63,7 @@ export interface Store extends StoreView {
 
   /**
    * Gives back some of the room that compactions have left, as much as is done in about a millisecond or two; true while
-   * there is more. It changes nothing that anybody can read.
+   * there is more that no snapshot needs. It changes nothing that anybody can read.
    */
   tidy(): boolean;
 }
