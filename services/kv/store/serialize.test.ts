@@ -89,6 +89,21 @@ test('many versions of one key come in many chunks, with changes in between', ()
   assert.equal(Buffer.concat(chunks).toString('latin1'), expected);
 });
 
+test('what is put and deleted between chunks is not in the snapshot, be the key new or old', () => {
+  const { store } = given();
+  for (let i = 0; i < 3_000; i++) store.execute(put(`k${i}`, 'x'.repeat(200)));
+  const expected = snapshotOf(store);
+  const chunks: Uint8Array[] = [];
+  for (const chunk of store.serialize()) {
+    chunks.push(chunk);
+    for (let i = 0; i < 3_000; i += 7) store.execute(put(`k${i}`, 'newer'));
+    for (let i = 0; i < 3_000; i += 11) store.execute(put(`k${i}\0new${chunks.length}`));
+    for (let i = 0; i < 3_000; i += 13) store.execute(del(`k${i}`));
+  }
+  assert.ok(chunks.length > 2);
+  assert.equal(Buffer.concat(chunks).toString('latin1'), expected);
+});
+
 test('a damaged snapshot is refused, never half restored in silence', () => {
   const whole = Buffer.concat([...given(...everything).store.serialize()]);
   assert.throws(() => restoreStore([]), SnapshotError);
