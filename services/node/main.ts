@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { nanoid } from 'nanoid';
@@ -10,6 +11,7 @@ import type { NatsLink } from '../../shared/bus/natsConnection.ts';
 import { delay } from '../../shared/clock/clock.ts';
 import { systemClock } from '../../shared/clock/systemClock.ts';
 import type { MachineFacts } from '../../shared/domain/events.ts';
+import { readIfThere } from '../../shared/embedded/files.ts';
 import { tryLock } from '../../shared/embedded/processLock.ts';
 import { createDeferredLog } from '../../shared/log/deferredLog.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
@@ -94,7 +96,7 @@ export async function main(options: NodeOptions): Promise<number> {
   });
   const registry = new UnitRegistry({
     runtimes,
-    given: storeAccess(options, { client, signal: stop.signal, onError }),
+    given: await storeAccess(options, { client, signal: stop.signal, onError }),
     onActive: (unit, active) => announcer.update(unit, active),
     clock: systemClock,
     facts: { hostname, machineId: machine, bootId: bootId.replaceAll('-', ''), kernelRelease: release() },
@@ -138,13 +140,22 @@ function onceTold(signals: readonly NodeJS.Signals[]): Promise<NodeJS.Signals> {
 type Owner = Pick<MachineFacts, 'machine' | 'nodeKey'>;
 
 /** What tells units where the key/value store is, and how to log in to it. */
-function storeAccess(options: NodeOptions, following: StoreEndpointOptions): () => Record<string, string> {
+async function storeAccess(options: NodeOptions, following: Following): Promise<() => Record<string, string>> {
   const { kvEndpoint, kvUser, kvPassword } = options;
-  const endpointNow = kvEndpoint === undefined ? followStoreEndpoint(following) : () => kvEndpoint;
+  const endpointNow = kvEndpoint === undefined ? await followStores(options, following) : () => kvEndpoint;
   return () => {
     const values = [endpointNow(), kvUser, kvPassword];
     return Object.fromEntries(storeVariables.flatMap((name, i) => (values[i] ? [[name, values[i]]] : [])));
   };
+}
+
+type Following = Pick<StoreEndpointOptions, 'client' | 'signal' | 'onError'>;
+
+/** Remembers what the stores said: units that start before any of them answers are told that. */
+async function followStores({ directory }: NodeOptions, following: Following): Promise<() => string | null> {
+  const path = join(directory, 'kv-endpoint');
+  const onChange = (endpoint: string) => void writeFile(path, endpoint).catch(following.onError);
+  return followStoreEndpoint({ ...following, known: await readIfThere(path), onChange });
 }
 
 function openLog(link: Promise<NatsLink>, stream: string): EventLog {

@@ -21,7 +21,9 @@ test('the endpoint is what the stores say, as soon as there is one, and stays wh
   });
   const stop = new AbortController();
   t.after(() => stop.abort());
-  const endpoint = followStoreEndpoint({ client, signal: stop.signal, onError: fail });
+  const changes: string[] = [];
+  const onChange = (told: string) => changes.push(told);
+  const endpoint = followStoreEndpoint({ client, signal: stop.signal, known: null, onChange, onError: fail });
   await clock.advance(20_000);
   assert.equal(endpoint(), null);
   const first = local.serve(network.connect(), 'kv-1');
@@ -33,6 +35,7 @@ test('the endpoint is what the stores say, as soon as there is one, and stays wh
   local.serve(network.connect(), 'kv-2');
   await clock.advance(60_000);
   assert.equal(endpoint(), 'kv-2:2379');
+  assert.deepEqual(changes, ['kv-1:2379', 'kv-2:2379']);
 });
 
 test('an endpoint has no scheme and no path', () => {

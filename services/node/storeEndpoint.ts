@@ -6,6 +6,10 @@ import { delay } from '../../shared/clock/clock.ts';
 export interface StoreEndpointOptions {
   client: KvClient;
   signal: AbortSignal;
+  /** What an earlier agent was told last. */
+  known: string | null;
+  /** What there is to remember for the next start has changed. */
+  onChange: (endpoint: string) => void;
   onError: (error: unknown) => void;
 }
 
@@ -13,16 +17,18 @@ const refreshMs = 30_000;
 const retryMs = 1_000;
 
 /**
- * Where units reach the key/value store (`host:port`), as its members say: null until one has. Units do not wait for it.
- * It is asked again and again, for stores come and go.
+ * Where units reach the key/value store (`host:port`), as its members say or said last; null until one has. Units do not
+ * wait for it. It is asked again and again, for stores come and go.
  */
 export function followStoreEndpoint(options: StoreEndpointOptions): () => string | null {
-  let known: string | null = null;
-  const { client, signal, onError } = options;
+  const { client, signal, onChange, onError } = options;
+  let { known } = options;
   const follow = async () => {
     while (!signal.aborted) {
-      known = (await askEndpoint(client, signal)) ?? known;
-      await delay(client.parts.clock, known === null ? retryMs : refreshMs, signal);
+      const told = await askEndpoint(client, signal);
+      if (told !== null && told !== known) onChange(told);
+      known = told ?? known;
+      await delay(client.parts.clock, told === null ? retryMs : refreshMs, signal);
     }
   };
   follow().catch((error) => {

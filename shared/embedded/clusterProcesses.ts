@@ -36,7 +36,10 @@ export function startStore(context: ProcessContext, file: ClusterFile, number: n
 /** `flotilla node`, number 1 and up. */
 export function startNode(context: ProcessContext, file: ClusterFile, number: number): Promise<Child> {
   const runtime = context.runtime === undefined ? [] : ['--runtime', context.runtime];
-  const args = ['node', ...runtime, ...(context.nodeArguments ?? [])];
+  const [store] = file.stores;
+  // Its stores need not answer for a node to know where they are.
+  const endpoint = store === undefined ? [] : ['--kv-endpoint', `${storeHost}:${store.port}`];
+  const args = ['node', ...runtime, ...endpoint, ...(context.nodeArguments ?? [])];
   return startService(context, file, { name: `node-${number}`, dir: nodeDir(context.dir, number), args });
 }
 
