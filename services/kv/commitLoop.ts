@@ -1,4 +1,3 @@
-import { type Clock, delay } from '../../shared/clock/clock.ts';
 import { shareNext } from '../../shared/clock/shareNext.ts';
 import type { KvCommand, KvEvent, KvResult } from '../../shared/domain/kv.ts';
 import { FencedError } from '../../shared/log/appendOnce.ts';
@@ -13,7 +12,6 @@ import type { KvProjection } from './projection.ts';
 export interface KvCommitLoopOptions {
   projection: KvProjection;
   writer: SubjectWriter<KvEvent>;
-  clock: Clock;
   /** Proves on the fence that this store still leads; rejects when it does not. */
   proveOnFence: () => Promise<void>;
   /** What the log takes in one message, bytes. */
@@ -33,7 +31,6 @@ interface Prover {
 
 /** So much is executed between two looks at the event loop: about ten milliseconds. */
 const mostCommandsPerCommit = 2_000;
-const refusedRetryMs = 500;
 
 /**
  * The leading store's one loop: while an append is under way it gathers the requests that come (group commit), puts them
@@ -88,7 +85,7 @@ export class KvCommitLoop {
     signal.addEventListener('abort', () => this.#wake(), { once: true });
     try {
       while (!signal.aborted) {
-        if (this.#queue.length > 0) await this.#commitNext(signal);
+        if (this.#queue.length > 0) await this.#commitNext();
         else await this.#idle(signal);
       }
     } finally {
@@ -103,7 +100,7 @@ export class KvCommitLoop {
     });
   }
 
-  async #commitNext(signal: AbortSignal): Promise<void> {
+  async #commitNext(): Promise<void> {
     const batch = this.#takeBatch();
     const provers = this.#provers.splice(0);
     try {
@@ -114,7 +111,7 @@ export class KvCommitLoop {
     } catch (error) {
       if (error instanceof AppendRefusedError) {
         this.#provers.unshift(...provers);
-        return await this.#takeRefusal(batch, error, signal);
+        return this.#takeRefusal(batch, error);
       }
       for (const { resolve } of batch) resolve(leaderChanged);
       for (const prover of provers) prover.reject(error);
@@ -135,7 +132,7 @@ export class KvCommitLoop {
   }
 
   /** It may have been too large together: then it goes in smaller parts, until one request is refused by itself. */
-  async #takeRefusal(batch: Pending[], refusal: AppendRefusedError, signal: AbortSignal): Promise<void> {
+  #takeRefusal(batch: Pending[], refusal: AppendRefusedError): void {
     const [only, ...others] = batch;
     if (only === undefined || others.length > 0) {
       this.#queue.unshift(...batch);
@@ -144,7 +141,6 @@ export class KvCommitLoop {
     }
     only.resolve({ ok: false, error: { code: 'log-refused', message: whyRefused(refusal) } });
     if (this.#queue.length === 0) this.#rejectProvers(refusal);
-    await delay(this.#options.clock, refusedRetryMs, signal);
   }
 
   #takeBatch(): Pending[] {

@@ -237,6 +237,18 @@ describe('leases', () => {
     assert.equal(await stores.get(a, 'k'), 'v');
   });
 
+  test('end all the same when the log had no room for their end at first', async (t) => {
+    const stores = new MemoryStores(t);
+    const a = await stores.start('a');
+    await stores.execute(a, grant);
+    await stores.execute(a, held);
+    stores.log.setFull('the disk is full');
+    await stores.clock.advance(10_000);
+    stores.log.setFull(null);
+    await stores.clock.advance(2_500);
+    assert.equal(await stores.get(a, 'k'), undefined);
+  });
+
   test('that are granted without a number get one', async (t) => {
     const stores = new MemoryStores(t);
     const a = await stores.start('a');

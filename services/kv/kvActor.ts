@@ -103,18 +103,16 @@ function serve(deps: KvDeps, projection: KvProjection, leader: Leader): { servic
   return { service, stop };
 }
 
-/** After each compaction, a little at a time. Returns what ends it. */
+/** What compactions have left is given back a little at a time. Returns what ends it. */
 function keepTidy(projection: KvProjection, clock: Clock, signal: AbortSignal): () => void {
-  let compacted = projection.store.compactRevision;
   let tidying = false;
   const tidy = async () => {
     tidying = true;
     while (!signal.aborted && projection.tidy()) await delay(clock, tidyPauseMs, signal);
     tidying = false;
   };
+  // At every commit: what a snapshot holds back is to be had when that is done.
   return projection.onCommit(() => {
-    const { compactRevision } = projection.store;
-    if (compactRevision > compacted && !tidying) void tidy();
-    compacted = compactRevision;
+    if (!tidying) void tidy();
   });
 }

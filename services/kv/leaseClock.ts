@@ -8,13 +8,14 @@ export interface LeaseClockOptions {
   clock: Clock;
   /** Proves that this store leads, and with it that it has not been cut off: {@link KvCommitLoop.prove}. */
   prove: () => Promise<void>;
-  /** Puts the end of a lease on the log. */
-  expire: (lease: LeaseId) => void;
+  /** Puts the end of a lease on the log; resolves once it is there, or was refused. */
+  expire: (lease: LeaseId) => Promise<unknown>;
 }
 
 const tickMs = 200;
 /** A look that comes so late, or a proof that takes so long, means that clients could not renew meanwhile. */
 const blackoutMs = 1_000;
+const refusedRetryMs = 1_000;
 
 /**
  * When the leases end, as the leading store sees it; renewals are on no log. Each new leader gives every lease its whole
@@ -67,8 +68,13 @@ export class LeaseClock {
     if (this.#now - before > blackoutMs) return this.#renewAll();
     for (const lease of this.#due()) {
       this.#deadlines.set(lease, Number.POSITIVE_INFINITY);
-      this.#options.expire(lease);
+      void this.#options.expire(lease).then(() => this.#expired(lease));
     }
+  }
+
+  /** The log may have refused it (its disk is full, say): then it is due again, a while later. */
+  #expired(lease: LeaseId): void {
+    if (this.#deadlines.has(lease)) this.#deadlines.set(lease, this.#now + refusedRetryMs);
   }
 
   #due(): LeaseId[] {

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createSimulatedClock } from '../../shared/clock/simulatedClock.ts';
+import type { KvEvent } from '../../shared/domain/kv.ts';
+import { FencedError } from '../../shared/log/appendOnce.ts';
+import { AppendRefusedError, type EventLog } from '../../shared/log/eventLog.ts';
+import { createMemoryLog } from '../../shared/log/memoryLog.ts';
+import { createSubjectWriter } from '../../shared/log/subjectWriter.ts';
+import type { KvBatch } from '../../shared/protocol/kv.ts';
+import { subjects } from '../../shared/protocol/subjects.ts';
+import { KvCommitLoop } from './commitLoop.ts';
+import { KvProjection } from './projection.ts';
+
+interface Setting {
+  loop: KvCommitLoop;
+  projection: KvProjection;
+  /** Bytes of each message that was stored. */
+  stored: number[];
+  ended: Promise<void>;
+  stop(): void;
+  fences: { proofs: number };
+}
+
+/** A loop on a log that takes messages of up to `logTakes` bytes. */
+function start({ logTakes = 1 << 20, append = null as EventLog['append'] | null } = {}): Setting {
+  const clock = createSimulatedClock(1_700_000_000_000);
+  const memory = createMemoryLog().open();
+  const stored: number[] = [];
+  const log: EventLog = {
+    ...memory,
+    append: async (message) => {
+      if (append) return append(message);
+      if (message.data.length > logTakes) throw new AppendRefusedError('it is too large');
+      stored.push(message.data.length);
+      return memory.append(message);
+    },
+  };
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let lastId = 0;
+  const writer = createSubjectWriter<KvEvent>({
+    ...{ log, clock, signal, subject: subjects.kvLog, by: 'kv/test' },
+    ids: () => String(++lastId),
+  });
+  const projection = KvProjection.create();
+  const fences = { proofs: 0 };
+  const proveOnFence = async () => void fences.proofs++;
+  const loop = new KvCommitLoop({ projection, writer, proveOnFence, maxBytes: 1 << 20 });
+  const ended = loop.run(signal);
+  ended.catch(() => undefined);
+  return { loop, projection, stored, ended, fences, stop: () => stopping.abort() };
+}
+
+const batch = (id: string, bytes = 10): KvBatch => ({
+  id,
+  commands: [{ type: 'Put', key: id, value: 'x'.repeat(bytes) }],
+});
+
+describe('the commit loop', () => {
+  test('makes smaller commits of what the log refuses together, and answers all of it', async () => {
+    const { loop, stored, projection, stop } = start({ logTakes: 5_000 });
+    const replies = await Promise.all(Array.from({ length: 40 }, (_, index) => loop.submit(batch(`k${index}`, 1_000))));
+    assert.ok(replies.every(({ ok }) => ok));
+    assert.ok(stored.length >= 10 && stored.every((bytes) => bytes <= 5_000));
+    assert.equal(projection.store.revision, 41);
+    stop();
+  });
+
+  test('refuses what the log does not take by itself, and goes on with the rest', async () => {
+    const { loop, stop } = start({ logTakes: 5_000 });
+    const [large, small] = await Promise.all([loop.submit(batch('large', 10_000)), loop.submit(batch('small'))]);
+    assert.ok(!large.ok && large.error.code === 'log-refused');
+    assert.ok(small.ok);
+    stop();
+  });
+
+  test('executes a request once that comes twice, also while it is under way', async () => {
+    const { loop, projection, stop } = start();
+    const [one, same] = await Promise.all([loop.submit(batch('k')), loop.submit(batch('k'))]);
+    assert.deepEqual(one, same);
+    assert.deepEqual((await loop.submit(batch('k'))).ok, true);
+    assert.equal(projection.store.revision, 2);
+    stop();
+  });
+
+  test('proves leadership by a commit where there is one to make, else on the fence', async () => {
+    const { loop, fences, stop } = start();
+    await loop.prove();
+    assert.equal(fences.proofs, 1);
+    const written = loop.submit(batch('k'));
+    await loop.prove();
+    await written;
+    assert.equal(fences.proofs, 1);
+    stop();
+  });
+
+  test('fenced, it says so, and that the leader has changed to everybody who waits', async () => {
+    const append = async () => {
+      throw new FencedError('somebody else leads');
+    };
+    const { loop, ended } = start({ append });
+    const [reply, proof] = [loop.submit(batch('k')), loop.prove()];
+    await assert.rejects(proof, FencedError);
+    assert.deepEqual(await reply, { ok: false, error: { code: 'leader-changed' } });
+    await assert.rejects(ended, FencedError);
+  });
+});
