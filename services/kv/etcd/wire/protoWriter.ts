@@ -52,7 +52,7 @@ export class ProtoWriter {
     const number = Number(value);
     if (Number.isSafeInteger(number) && number >= 0) return this.int(tag, number);
     this.#room(15);
-    this.#bigVarint(BigInt.asUintN(64, BigInt(value)));
+    this.#bigVarint(value);
     this.#varint(tag);
   }
 
@@ -110,13 +110,10 @@ export class ProtoWriter {
     this.#slab[at] = rest;
   }
 
-  #bigVarint(value: bigint): void {
-    const groups: number[] = [];
-    for (let rest = value; groups.length === 0 || rest > 0n; rest >>= 7n) groups.push(Number(rest & 0x7fn));
+  #bigVarint(value: string): void {
+    const groups = bigVarints.get(value) ?? rememberBigVarint(value);
     this.#start -= groups.length;
-    for (const [index, group] of groups.entries()) {
-      this.#slab[this.#start + index] = index === groups.length - 1 ? group : group | 0x80;
-    }
+    this.#slab.set(groups, this.#start);
   }
 
   #room(bytes: number): void {
@@ -128,6 +125,20 @@ export class ProtoWriter {
     this.#end = slab.length;
     this.#start = slab.length - size;
   }
+}
+
+/** Ids of clusters and members are in every header, and are few. */
+const bigVarints = new Map<string, Uint8Array>();
+const maxBigVarints = 1024;
+
+function rememberBigVarint(value: string): Uint8Array {
+  const groups: number[] = [];
+  for (let rest = BigInt.asUintN(64, BigInt(value)); rest > 0n; rest >>= 7n) groups.push(Number(rest & 0x7fn) | 0x80);
+  const last = groups.pop() ?? 0;
+  const bytes = Uint8Array.of(...groups, last & 0x7f);
+  if (bigVarints.size >= maxBigVarints) bigVarints.clear();
+  bigVarints.set(value, bytes);
+  return bytes;
 }
 
 function varintLength(value: number): number {
