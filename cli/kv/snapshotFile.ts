@@ -1,6 +1,6 @@
 /**
  * A snapshot in a file: a line that says what it is, a line of JSON about it, the store's own bytes (`Store.serialize`),
- * and the SHA-256 of all that.
+ * and the SHA-256 of all that. What `etcdctl snapshot save` writes has the same bytes and checksum without the two lines.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -14,7 +14,9 @@ export interface SnapshotHeader {
   keys: number;
 }
 
-export interface SnapshotFacts extends SnapshotHeader {
+export interface SnapshotFacts {
+  /** Null of a file that etcdctl wrote. */
+  header: SnapshotHeader | null;
   /** The first part of its SHA-256, hexadecimal. */
   hash: string;
   sizeBytes: number;
@@ -22,6 +24,8 @@ export interface SnapshotFacts extends SnapshotHeader {
 
 const magic = 'flotilla-kv-snapshot 1\n';
 const digestBytes = 32;
+/** etcdctl's files are filled up to whole pages before the checksum. */
+const etcdPageBytes = 512;
 
 /** Is there whole, and durable, or not at all. */
 export async function writeSnapshot(
@@ -65,18 +69,18 @@ export async function checkSnapshot(path: string): Promise<SnapshotFacts> {
   } finally {
     await file.close();
   }
-  const header = readHeader(path, start.toString('latin1'));
+  const header = readHeader(start.toString('latin1'));
+  if (header === null && size % etcdPageBytes !== digestBytes) throw new FailureError(`${path} is no snapshot`);
   const hash = await hashOf(path, contentBytes);
   if (!hash.equals(digest))
     throw new FailureError(`${path} is damaged, or cut off: its bytes do not have its checksum`);
-  return { ...header, hash: hash.toString('hex').slice(0, 8), sizeBytes: size };
+  return { header, hash: hash.toString('hex').slice(0, 8), sizeBytes: size };
 }
 
-function readHeader(path: string, start: string): SnapshotHeader {
+function readHeader(start: string): SnapshotHeader | null {
   const [, json] = start.startsWith(magic) ? start.split('\n') : [];
   const { revision, keys } = parseObject(json ?? '');
-  if (typeof revision === 'number' && typeof keys === 'number') return { revision, keys };
-  throw new FailureError(`${path} is no snapshot of "flotilla kv snapshot save"`);
+  return typeof revision === 'number' && typeof keys === 'number' ? { revision, keys } : null;
 }
 
 function parseObject(text: string): Record<string, unknown> {

@@ -10,6 +10,7 @@ import { unpackCommands } from '../../shared/protocol/kvPacking.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { KvCommitLoop } from './commitLoop.ts';
 import { LeaseClock } from './leaseClock.ts';
+import { encodeBatchReply } from './nats/encodeReply.ts';
 import { parseBatch } from './nats/parseBatch.ts';
 import { type PeerReply, type PeerRequest, parsePeerRequest } from './parsePeer.ts';
 import type { KvProjection } from './projection.ts';
@@ -60,7 +61,7 @@ export async function leadKv(
   const leases = new LeaseClock({ projection, clock, prove: () => loop.prove(), expire });
   const term = new Term({ ...deps, projection, loop, leases, signal: ending });
   const services = [
-    bus.subscribe(subjects.kvCommands, (message) => void takeBatch(term, message)),
+    bus.subscribe(subjects.kvCommands, (message) => void takeBatch(term, message, bus.maxPayload)),
     bus.subscribe(subjects.kvLeader, (message) => void takePeer(term, message)),
   ];
   onTerm(term);
@@ -75,9 +76,10 @@ export async function leadKv(
   }
 }
 
-async function takeBatch(term: KvTerm, { data, respond }: BusMessage): Promise<void> {
+async function takeBatch(term: KvTerm, { data, respond }: BusMessage, maxBytes: number): Promise<void> {
   const batch = parseBatch(data);
-  respond(encodeJson('error' in batch ? { ok: false, error: batch.error } : await term.submit(unpacked(batch))));
+  const reply = 'error' in batch ? { ok: false as const, error: batch.error } : await term.submit(unpacked(batch));
+  respond(encodeBatchReply(reply, maxBytes));
 }
 
 function unpacked(batch: KvBatch): KvBatch {

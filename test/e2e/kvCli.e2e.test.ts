@@ -208,6 +208,12 @@ test('a snapshot is saved, described, and known to be damaged when it is', async
   bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle);
   await writeFile(join(dir, 'bad'), bytes);
   assert.match((await ours(['snapshot', 'status', 'bad'])).err, /bad is damaged/);
+  const { file } = cluster.cluster;
+  const etcdctl = ['etcdctl', '--endpoints', `127.0.0.1:${file.stores[0]?.port}`, 'snapshot', 'save', 'theirs'];
+  if (!(await skipWithout('etcdctl'))) {
+    assert.equal((await finish(start(etcdctl, { ETCDCTL_API: '3' }))).code, 0);
+    assert.match((await ours(['snapshot', 'status', 'theirs'])).out, /^[0-9a-f]{8}, -, -, \d+ bytes\n$/);
+  }
   await writeFile(join(dir, 'other'), 'something else');
   assert.match((await ours(['snapshot', 'status', 'other'])).err, /other is no snapshot/);
   assert.match((await ours(['snapshot', 'status', 'nowhere'])).err, /nowhere cannot be read/);

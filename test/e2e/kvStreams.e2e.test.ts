@@ -102,6 +102,12 @@ test('a whole store is sent, larger than any message, and the same by every repl
   // Longer than a message takes: it comes in parts, and is put together.
   const range = await client.range(prefixRange('k/'));
   assert.ok(range.ok && range.response.kvs.length === 2_000 && range.response.kvs.every((kv) => kv.value === value));
+
+  // What a command answers cannot come in parts: it is done, and that is said.
+  const deleted = await client.delete({ ...prefixRange('k/'), prevKv: true });
+  assert.match(deleted.ok ? '' : (deleted.error.message ?? ''), /^it is done, but the answer has \d+ bytes/);
+  const left = await client.range({ ...prefixRange('k/'), countOnly: true });
+  assert.equal(left.ok && left.response.count, 0);
 });
 
 function passOver(error: unknown): false {

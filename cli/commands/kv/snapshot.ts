@@ -44,10 +44,11 @@ async function* chunksOf(items: AsyncIterable<StreamItem>): AsyncGenerator<Uint8
 }
 
 export async function status(call: Invocation): Promise<number> {
-  const { hash, revision, keys, sizeBytes } = await checkSnapshot(call.args[0] ?? '');
+  const { hash, header, sizeBytes } = await checkSnapshot(call.args[0] ?? '');
+  const known = header && { revision: header.revision, total_key: header.keys };
   printResult(call, {
-    json: () => ({ hash, revision, total_key: keys, total_size: sizeBytes }),
-    simple: () => [`${hash}, ${revision}, ${keys}, ${sizeBytes} bytes`],
+    json: () => ({ hash, ...known, total_size: sizeBytes }),
+    simple: () => [`${hash}, ${header?.revision ?? '-'}, ${header?.keys ?? '-'}, ${sizeBytes} bytes`],
   });
   return exitCode.done;
 }
