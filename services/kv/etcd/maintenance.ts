@@ -55,9 +55,10 @@ export function maintenanceRoutes(context: EtcdContext): Route[] {
   }
 
   function hash(_request: object, call: Call) {
+    const refusal = authenticator.onlyRoot(call);
+    if (refusal !== null) return refusal;
     const hashed = service.store.hashKv(0);
-    if (isKvError(hashed)) return statusOf(hashed);
-    return authenticator.onlyRoot(call) ?? { header: headerOf(service), hash: hashed.hash };
+    return isKvError(hashed) ? statusOf(hashed) : { header: headerOf(service), hash: hashed.hash };
   }
 
   function hashKv({ revision }: { revision: number }, call: Call) {

@@ -29,6 +29,11 @@ export class ReadyQueue<T> {
     this.#items.delete(item);
   }
 
+  /** Nothing is sent for now: the stream is full. */
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
   /** The stream is full. */
   pause(): void {
     this.#paused = true;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createSimulatedClock } from '../../../shared/clock/simulatedClock.ts';
 import { until } from '../../../test/support/until.ts';
 import { GrpcStatus } from './grpc/grpcStatus.ts';
-import { type WatchRequest, type WatchResponse, WatchService } from './messages.ts';
+import { KVService, type WatchRequest, type WatchResponse, WatchService } from './messages.ts';
 import type { ClientStream } from './testing/grpcClient.ts';
 import type { LocalService } from './testing/localService.ts';
 import { startLocal } from './testing/startLocal.ts';
@@ -151,6 +151,29 @@ test('what a slow client is sent late is complete and in order', async (t) => {
     revisions,
     Array.from({ length: 3000 }, (_, index) => index + 2),
   );
+});
+
+test('a client that asks for watch after watch and reads nothing is not listened to any more', async (t) => {
+  const { client, service } = await startLocal(t);
+  let created = 0;
+  const { store } = service;
+  const watch = store.watch.bind(store);
+  store.watch = (request, onReady) => {
+    created += 1;
+    return watch(request, onReady);
+  };
+  const asked = 20_000;
+  const stream = client.open(WatchService.Watch);
+  stream.pause();
+  for (let i = 0; i < asked; i += 1) stream.send({ createRequest: { key: 'a' } });
+  await until('the client is not listened to any more', async () => {
+    const before = created;
+    for (let i = 0; i < 20; i += 1) await client.call(KVService.Range, { key: 'a' });
+    return created > 0 && created === before;
+  });
+  assert.ok(created < asked / 2, `${created} watches for a client that read nothing`);
+  stream.resume();
+  for (let i = 0; i < asked; i += 1) assert.equal((await next(stream)).created, true);
 });
 
 test('progress is told when every watch of the stream has been sent everything', async (t) => {

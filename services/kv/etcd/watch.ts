@@ -17,6 +17,7 @@ export function watchRoutes(context: EtcdContext): Route[] {
           if (createRequest !== undefined) stream.create(createRequest);
           else if (cancelRequest !== undefined) stream.cancel(cancelRequest.watchId);
           else if (progressRequest !== undefined) stream.requestProgress();
+          return stream.whenRoom();
         },
       };
     }),

@@ -21,6 +21,7 @@ export class WatchStream {
   readonly #watches = new Map<string, OpenWatch>();
   readonly #ready = new ReadyQueue<OpenWatch>(() => this.#sendSome());
   #nextId = 0;
+  #onRoom: () => void = () => {};
   /** How many answers to progress requests wait for the watches to catch up. */
   #progressWanted = 0;
   #progressTimer: unknown = null;
@@ -28,7 +29,10 @@ export class WatchStream {
   constructor(context: EtcdContext, call: StreamCall<WatchResponse>) {
     this.#context = context;
     this.#call = call;
-    call.onDrain(() => this.#ready.resume());
+    call.onDrain(() => {
+      this.#ready.resume();
+      this.#onRoom();
+    });
     call.onClosed(() => this.#close());
   }
 
@@ -59,6 +63,14 @@ export class WatchStream {
   requestProgress(): void {
     this.#progressWanted += 1;
     this.#ready.schedule();
+  }
+
+  /** Resolves when the client has read what was sent: one that only asks is not listened to. */
+  whenRoom(): Promise<void> | undefined {
+    if (!this.#ready.isPaused || this.#call.closed) return undefined;
+    return new Promise((resolve) => {
+      this.#onRoom = resolve;
+    });
   }
 
   #chooseId(): string {
@@ -126,6 +138,7 @@ export class WatchStream {
     if (this.#progressTimer !== null) this.#context.clock.clearTimeout(this.#progressTimer);
     for (const id of [...this.#watches.keys()]) this.#remove(id);
     this.#ready.close();
+    this.#onRoom();
   }
 }
 

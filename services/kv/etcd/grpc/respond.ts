@@ -36,9 +36,11 @@ export function respondWith(stream: ServerHttp2Stream, frame: Buffer): void {
   stream.end(frame);
 }
 
-/** Ends a call that has answered nothing so far. What its client still sends is not read. */
+/** Ends a call without an answer. What its client still sends is not read. */
 export function respondStatus(stream: ServerHttp2Stream, status: GrpcStatus): void {
   if (stream.closed || stream.destroyed) return;
+  // Half an answer is out: what is left is to break off.
+  if (stream.headersSent) return stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   stream.respond({ ...responseHeaders, ...trailersOf(status) }, { endStream: true });
   stream.end();
   stream.close(constants.NGHTTP2_NO_ERROR);

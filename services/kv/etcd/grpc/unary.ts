@@ -44,8 +44,13 @@ function receiveOne(stream: ServerHttp2Stream, environment: CallEnvironment, onM
     const message = frames.next();
     if (message === null) return;
     done = true;
-    if (message instanceof GrpcStatus) respondStatus(stream, message);
-    else onMessage(message);
+    if (message instanceof GrpcStatus) return respondStatus(stream, message);
+    try {
+      onMessage(message);
+    } catch (error) {
+      environment.onError(error);
+      respondStatus(stream, internalError);
+    }
   });
   stream.on('end', () => {
     if (!done) respondStatus(stream, new GrpcStatus(GrpcCode.Internal, 'the call ended before its request'));
