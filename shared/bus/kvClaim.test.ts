@@ -14,6 +14,10 @@ function world(t: TestContext) {
   const network = createMemoryNetwork({ clock });
   const local = createLocalStore(clock, (error) => assert.fail(String(error)));
   const serving = local.serve(network.connect(), 'kv-1');
+  const come = () => {
+    const again = local.serve(network.connect(), 'kv-2');
+    t.after(() => again.stop());
+  };
   t.after(() => serving.stop());
   let ids = 0;
   const client = () => {
@@ -32,7 +36,7 @@ function world(t: TestContext) {
     return answer.response;
   };
   const session = async ({ store } = client(), ttlS = 10) => soon(openSession(store, { ttlS }));
-  return { clock, local, client, settle, soon, session, leave: () => serving.stop() };
+  return { clock, local, client, settle, soon, session, leave: () => serving.stop(), come };
 }
 
 /** Looks at what a promise has come to without waiting for it. */
@@ -69,6 +73,18 @@ describe('a session', () => {
     assert.equal(lostAt, 1, 'the lease was still there when its holder gave it up');
     assert.deepEqual(w.local.store.leases(), []);
     assert.match(String(held.lost.reason), /lease 1 is lost: /);
+  });
+
+  test('outlives a store that is away for less than its time', async (t) => {
+    const w = world(t);
+    const held = await w.session(w.client(), 60);
+    await w.clock.advance(1_000);
+    w.leave();
+    await w.clock.advance(35_000);
+    w.come();
+    await w.clock.advance(600_000);
+    assert.equal(held.lost.aborted, false);
+    assert.equal(w.local.store.leases().length, 1);
   });
 
   test('whose lease somebody revokes is lost', async (t) => {

@@ -1,5 +1,6 @@
 import { delay } from '../clock/clock.ts';
 import type { LeaseId } from '../domain/kv.ts';
+import { NoLeaderError } from './askPatiently.ts';
 import type { KvAnswer, KvClient } from './kvClient.ts';
 
 /** A lease that is kept alive for as long as the session lasts. Keys that are attached to it go with it. */
@@ -13,14 +14,19 @@ export interface KvSession {
   abandon(): void;
 }
 
+const retryMs = 1_000;
+/** Of its time, for how long a lease is believed in. */
+const certainPart = 0.9;
+
 /** The lease was not renewed in time, or somebody has revoked it. */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError';
 }
 
 /**
- * Takes a lease and renews it by thirds of its time. It counts as lost when no renewal was answered within a TTL of its
- * *sending*: the store, which counts from when it came, cannot have given it up before.
+ * Takes a lease and renews it by thirds of its time. It counts as lost when nine tenths of its time have passed since the
+ * *sending* of the last renewal that was answered: the store, which counts from when that came, cannot have given it up
+ * before, even if its clock runs a little faster.
  * @throws {NoLeaderError} no store answers.
  */
 export async function openSession(client: KvClient, { ttlS }: { ttlS: number }): Promise<KvAnswer<KvSession>> {
@@ -67,11 +73,11 @@ class Renewal {
     this.#client.parts.clock.clearTimeout(this.#timer);
   }
 
-  /** It is certain to last for a TTL from that moment on. */
+  /** It is certain to last for some time from that moment on. */
   #hold(sentAt: number): void {
     const { clock } = this.#client.parts;
     clock.clearTimeout(this.#timer);
-    const leftMs = sentAt + this.#ttlMs - clock.monotonicNow();
+    const leftMs = sentAt + this.#ttlMs * certainPart - clock.monotonicNow();
     this.#timer = clock.setTimeout(() => this.#lose('it could not be renewed in time'), leftMs);
   }
 
@@ -84,14 +90,26 @@ class Renewal {
   async #keepUp(): Promise<void> {
     const { clock } = this.#client.parts;
     const { signal } = this.#stopped;
-    for (;;) {
-      await delay(clock, this.#ttlMs / 3, signal);
+    for (let waitMs = this.#ttlMs / 3; ; ) {
+      await delay(clock, waitMs, signal);
       if (signal.aborted) return;
       const sentAt = clock.monotonicNow();
-      const renewed = await this.#client.renew(this.#lease, signal);
+      const leftS = await this.#renew();
       if (signal.aborted) return;
-      if (renewed.ok && renewed.response.ttlS <= 0) return this.#lose('it is no more');
-      if (renewed.ok) this.#hold(sentAt);
+      if (leftS === 0) return this.#lose('it is no more');
+      if (leftS !== null) this.#hold(sentAt);
+      waitMs = leftS === null ? Math.min(retryMs, this.#ttlMs / 3) : this.#ttlMs / 3;
+    }
+  }
+
+  /** What it has from now on, s; 0: it is no more; null: nobody could say, and there may be time to ask again. */
+  async #renew(): Promise<number | null> {
+    try {
+      const renewed = await this.#client.renew(this.#lease, this.#stopped.signal);
+      return renewed.ok ? Math.max(0, renewed.response.ttlS) : null;
+    } catch (error) {
+      if (error instanceof NoLeaderError) return null;
+      throw error;
     }
   }
 }

@@ -50,6 +50,8 @@ async function runUnder(session: KvSession, held: KvClaim, [program = '', ...arg
   const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...environmentOf(held) } });
   const stop = () => void child.kill('SIGTERM');
   session.lost.addEventListener('abort', stop, { once: true });
+  // Ctrl-C reaches it by itself; what is sent to this process alone it does not hear of.
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void child.kill(signal));
   const [code, signal] = await Promise.race([
     once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>,
     once(child, 'error').then(([cause]) => {
