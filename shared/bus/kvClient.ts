@@ -94,6 +94,11 @@ export class KvClient {
     return this.#execute({ type: 'LeaseRevoke', lease });
   }
 
+  /** A transaction that writes nothing, whichever branch it takes: no store has to write it down. */
+  read(request: TxnRequest, options: ReadOptions = {}): Promise<KvAnswer<TxnResponse>> {
+    return this.#query({ type: 'txn', ...request, ...options });
+  }
+
   /** Also an answer that is too long for one message comes whole. */
   async range(request: RangeRequest, options: ReadOptions & { signal?: AbortSignal } = {}): Promise<KvRange> {
     const { signal, ...reading } = options;

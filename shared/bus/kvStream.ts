@@ -54,6 +54,7 @@ export async function* receiveStream(
     yield opened;
     if ('end' in opened) return;
     for (let item = await reception.next(); item !== null && !signal.aborted; item = await reception.next()) {
+      if ('end' in item && item.error && isPassing(item.error)) throw new StreamBrokenError('its store has left');
       yield item;
       if ('end' in item) return;
     }

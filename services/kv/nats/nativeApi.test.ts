@@ -71,6 +71,35 @@ describe('the client', () => {
     assert.deepEqual(old.ok ? null : old.error.code, 'future-revision');
   });
 
+  test('is told of leases, stores and hashes', async (t) => {
+    const { client, local } = world(t);
+    const { lease } = ok(await client.grant(60)).response;
+    await client.put('a', 'x', { lease });
+    assert.deepEqual(ok(await client.lease(lease)).response, { leftS: 60, ttlS: 60, keys: ['a'] });
+    assert.deepEqual(ok(await client.leases()).response, { leases: [{ lease, ttlS: 60 }] });
+    assert.deepEqual(ok(await client.renew(lease)).response, { ttlS: 60 });
+    assert.deepEqual(ok(await client.hash()).response, local.store.hashKv(0));
+    assert.equal(ok(await client.status()).response.member.name, 'one');
+    const [member] = ok(await client.members()).response.members;
+    assert.deepEqual(member, { id: 'one', name: 'one', clientUrls: ['http://one:2379'] });
+    ok(await client.revoke(lease));
+    assert.deepEqual(ok(await client.lease(lease)).response, { leftS: -1, ttlS: 0, keys: [] });
+    assert.deepEqual(ok(await client.renew(lease)).response, { ttlS: 0 });
+  });
+
+  test('reads several keys at one moment, and does not write that way', async (t) => {
+    const { client } = world(t);
+    await client.put('a', '1');
+    const compare = [{ key: 'a', target: 'value', result: 'equal', value: '1' }] as const;
+    const reads = { compare: [...compare], success: [{ type: 'Range' as const, key: 'a' }], failure: [] };
+    const read = ok(await client.read(reads));
+    assert.deepEqual([read.revision, read.response.succeeded], [2, true]);
+    const writes = { compare: [...compare], success: [{ type: 'DeleteRange' as const, key: 'a' }], failure: [] };
+    const refused = await client.read(writes);
+    assert.equal(refused.ok ? null : refused.error.code, 'invalid-request');
+    assert.equal(ok(await client.range({ key: 'a' })).response.count, 1);
+  });
+
   test('gets an answer that is too long for a message whole, in its order, as it was', async (t) => {
     const { client, local } = world(t, { maxPayload: 4_000 });
     for (let i = 0; i < 200; i++)
@@ -203,6 +232,18 @@ describe('a watch', () => {
       expected,
     );
     assert.ok(watch.reasons.length >= 5, watch.reasons.join());
+  });
+
+  test('is told when its store leaves, and loses no time', async (t) => {
+    const w = world(t);
+    const watch = gather(t, w, { key: 'a' });
+    await settle(w);
+    w.local.serve(w.connect(), 'other');
+    w.leave();
+    await w.local.execute({ type: 'Put', key: 'a', value: '' });
+    await w.clock.advance(200);
+    await settle(w);
+    assert.deepEqual([shown(watch.events()), watch.reasons], [['put a 2'], ['its store has left']]);
   });
 
   test('notices the loss of the last message, too', async (t) => {

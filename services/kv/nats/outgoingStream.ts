@@ -57,6 +57,11 @@ export class OutgoingStream {
     }
   }
 
+  /** The store leaves: the receiver goes on elsewhere, at once. */
+  leave(): void {
+    if (!this.#over) this.#send({ end: true, error: { code: 'stopped' } });
+  }
+
   close(): void {
     this.#over = true;
     this.#source.close();

@@ -51,8 +51,12 @@ export class Streams {
     }
   }
 
+  /** The store leaves. */
   close(): void {
-    for (const id of this.#streams.keys()) this.#end(id);
+    for (const [id, { stream }] of this.#streams) {
+      stream.leave();
+      this.#end(id);
+    }
   }
 
   async #open(request: Opening): Promise<StreamReply> {
