@@ -59,7 +59,18 @@ export function leaseRoutes(context: EtcdContext): Route[] {
     const lease = service.store.lease(ID);
     const header = headerOf(service);
     if (lease === null || remaining.ttlS < 0) return { header, ID, TTL: -1 };
-    return { header, ID, TTL: remaining.ttlS, grantedTTL: lease.ttlS, keys: keys ? lease.keys : [] };
+    const shown = keys ? lease.keys : [];
+    return mayShow(shown, user) ?? { header, ID, TTL: remaining.ttlS, grantedTTL: lease.ttlS, keys: shown };
+  }
+
+  /** Who is shown a lease's keys has to be allowed to read each. */
+  function mayShow(keys: readonly string[], user: string | undefined): GrpcStatus | null {
+    if (!service.store.auth.enabled) return null;
+    for (const key of keys) {
+      const found = service.store.range({ key, countOnly: true }, user);
+      if (isKvError(found)) return statusOf(found);
+    }
+    return null;
   }
 
   async function leases() {

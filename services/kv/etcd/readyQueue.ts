@@ -19,6 +19,11 @@ export class ReadyQueue<T> {
     this.schedule();
   }
 
+  /** It has something that is not sent yet. */
+  has(item: T): boolean {
+    return this.#items.has(item);
+  }
+
   take(): T | undefined {
     const [item] = this.#items;
     if (item !== undefined) this.#items.delete(item);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSimulatedClock } from '../../../shared/clock/simulatedClock.ts';
 import { GrpcStatus } from './grpc/grpcStatus.ts';
-import { AuthService, KVService, WatchService } from './messages.ts';
+import { AuthService, KVService, LeaseService, WatchService } from './messages.ts';
 import { hashPassword, isPassword } from './passwords.ts';
 import type { GrpcClient } from './testing/grpcClient.ts';
 import { startLocal } from './testing/startLocal.ts';
@@ -69,6 +69,18 @@ test('who may not read a range may not watch it', async (t) => {
   const anonymous = client.open(WatchService.Watch);
   anonymous.send({ createRequest: { key: 'a' } });
   assert.equal((await anonymous.next())?.cancelReason, 'etcdserver: user name is empty');
+});
+
+test('who may not read a key is not told what lease it is on', async (t) => {
+  const { client } = await startLocal(t);
+  await enableAuth(client);
+  const root = await login(client, 'root', 'secret');
+  await client.call(LeaseService.LeaseGrant, { ID: '7', TTL: 60 }, root);
+  await client.call(KVService.Put, { key: 'secret', lease: '7' }, root);
+  const alice = await login(client, 'alice', 'apple');
+  const ask = (keys: boolean) => client.call(LeaseService.LeaseTimeToLive, { ID: '7', keys }, alice);
+  assert.deepEqual(await ask(true), new GrpcStatus(7, 'etcdserver: permission denied'));
+  assert.ok(!((await ask(false)) instanceof GrpcStatus));
 });
 
 test('a password is never on the log, and its hash tells it from any other', async (t) => {

@@ -215,6 +215,24 @@ test('a watch that asked for it is told of progress when nothing has happened, n
   assert.equal((await next(stream)).watchId, '1');
 });
 
+test('a watch that is behind is not told of progress that it has not made', async (t) => {
+  const clock = createSimulatedClock(0);
+  const { client, service } = await startLocal(t, { clock, limits: { progressNotifyIntervalMs: 1000 } });
+  const stream = client.open(WatchService.Watch);
+  stream.send({ createRequest: { key: 'a', progressNotify: true } });
+  await next(stream);
+  stream.pause();
+  for (let i = 0; i < 500; i += 1) await put(service, 'a', 'v'.repeat(20_000));
+  for (let i = 0; i < 3; i += 1) await clock.advance(1000);
+  stream.resume();
+  for (let seen = 1; seen < service.store.revision; ) {
+    const response = await next(stream);
+    if (response.events.length === 0)
+      assert.ok((response.header?.revision ?? 0) <= seen, 'told of what it has not seen');
+    for (const [, revision = 0] of keysAndRevisions(response)) seen = revision;
+  }
+});
+
 test('a client that needs a leader is told when there is none', async (t) => {
   const { client, service } = await startLocal(t);
   const noLeader = new GrpcStatus(14, 'etcdserver: no leader');

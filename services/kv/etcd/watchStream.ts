@@ -128,10 +128,18 @@ export class WatchStream {
     const { clock, limits } = this.#context;
     this.#progressTimer = clock.setTimeout(() => {
       this.#progressTimer = null;
-      const notified = [...this.#watches.values()].filter((watch) => watch.wantsProgress);
-      for (const watch of notified) if (watch.isDueForProgress()) this.#send({ watchId: watch.id });
-      if (notified.length > 0) this.#startProgressTimer();
+      this.#notify();
     }, limits.progressNotifyIntervalMs);
+  }
+
+  /** Tells the watches that have caught up and have heard nothing since the last time. */
+  #notify(): void {
+    const notified = [...this.#watches.values()].filter((watch) => watch.wantsProgress);
+    for (const watch of notified) {
+      const isDue = watch.isDueForProgress();
+      if (isDue && !this.#ready.has(watch)) this.#send({ watchId: watch.id });
+    }
+    if (notified.length > 0) this.#startProgressTimer();
   }
 
   #close(): void {
