@@ -83,6 +83,13 @@ describe('Announce=', () => {
       assert.match(read([`Announce=/a ${value}`], { start }).problems.join(), says);
   });
 
+  test('a port that only its own machine reaches is warned of', () => {
+    const { problems, announcements } = read(['Announce=/a {{ip}}:{{port:80/udp}}'], { start: redis });
+    assert.match(problems.join(), /^4: .*leads nowhere from other machines: docker run publishes 80\/udp on loopback/);
+    assert.equal(announcements.length, 1);
+    assert.deepEqual(read(['Announce=/a 127.0.0.1:{{port:80/udp}}'], { start: redis }).problems, []);
+  });
+
   test('a global unit announces another key on every machine', () => {
     const global = ['[X-Fleet]', 'Global=true'];
     assert.match(read(['Announce=/a x', ...global], { name: 'a.service' }).problems.join(), /put %m or %H in it/);

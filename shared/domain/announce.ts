@@ -57,18 +57,25 @@ function readOne(reader: DirectiveReader, option: UnitOption, ports: Ports): Ann
 
 /** With every port named, as far as it is known which one is meant. */
 function readValue(reader: DirectiveReader, option: UnitOption, value: string, ports: Ports): string {
-  return reader.expand(option, value).replace(placeholder, (whole, name: string) => {
+  const read = reader.expand(option, value).replace(placeholder, (whole, name: string) => {
     const meant = name === 'ip' ? 'ip' : meantPort(name, ports);
     if (typeof meant === 'string') return `{{${meant}}}`;
     reader.fail(option, `has ${whole}: ${meant.problem}`);
     return whole;
   });
+  const hidden = ports.onLoopback.find((port) => read.includes(`{{port:${port}}}`));
+  if (hidden !== undefined && read.includes('{{ip}}')) {
+    reader.warn(option, `leads nowhere from other machines: docker run publishes ${hidden} on loopback alone`);
+  }
+  return read;
 }
 
 /** What is known of the ports before the container runs. */
 interface Ports {
   /** Published by name, in the order of the command line. */
   published: string[];
+  /** Of these, those that only the machine itself reaches. */
+  onLoopback: string[];
   /** There may be others: all that the image exposes, or what a variable says. */
   others: boolean;
   /** Why there are none. */
@@ -77,12 +84,13 @@ interface Ports {
 
 function portsOf({ execStart, image }: Pick<ServiceSpec, 'execStart' | 'image'>): Ports {
   const none = 'a process publishes no port: write the port that it listens on';
-  if (image !== undefined) return { published: [], others: false, none: 'Image= publishes no port: write docker run' };
+  const nothing = { published: [], onLoopback: [], others: false };
+  if (image !== undefined) return { ...nothing, none: 'Image= publishes no port: write docker run' };
   const runs = execStart.flatMap((command) =>
     command.docker?.verb === 'run' ? [{ command, run: command.docker }] : [],
   );
   const last = runs.at(-1);
-  return last ? publishedBy(last.command, last.run) : { published: [], others: false, none };
+  return last ? publishedBy(last.command, last.run) : { ...nothing, none };
 }
 
 function publishedBy({ argv }: ExecCommand, { body }: DockerRun): Ports {
@@ -92,7 +100,9 @@ function publishedBy({ argv }: ExecCommand, { body }: DockerRun): Ports {
     NetworkMode === 'host'
       ? 'in the network of its machine a container publishes no port: write the port that it listens on'
       : 'docker run publishes no port: give it one, such as -p 6379, or write the port';
-  return { published: Object.keys(PortBindings), others, none };
+  const published = Object.keys(PortBindings);
+  const isLocal = ({ HostIp }: { HostIp: string }) => /^(127\.|\[?::1\]?$)/.test(HostIp);
+  return { published, onLoopback: published.filter((port) => PortBindings[port]?.every(isLocal)), others, none };
 }
 
 function meantPort(name: string, { published, others, none }: Ports): string | { problem: string } {
