@@ -105,6 +105,11 @@ test('of a unit that has moved the new machine speaks at once, and the old one n
   await w.clock.advance(10_000);
   assert.deepEqual(w.said(), { '/a': '10.0.0.2' });
   assert.match(old.errors.join('|'), /a newer placement of its unit announces \/a/);
+  old.announcer.update('b.service', { announcements: at('/b', '{{ip}}'), token: 6 });
+  await w.clock.advance(1);
+  assert.equal(w.said()['/b'], '10.0.0.1', 'what it may say waits for nothing');
+  old.announcer.update('b.service', null);
+  await w.clock.advance(1);
   old.announcer.update('a.service', null);
   await w.clock.advance(10_000);
   assert.deepEqual(w.said(), { '/a': '10.0.0.2' });

@@ -47,7 +47,9 @@ export class Announcer {
   /** By the name of the unit. */
   readonly #ports = new Map<string, { container: string; ports: PublishedPort[] }>();
   #session: KvSession | null = null;
-  #working: Promise<void> | null = null;
+  #working = false;
+  /** Ends the waiting before the next try. */
+  #pause = new AbortController();
   /** What there is to do has changed since the work looked. */
   #changed = false;
   /** What was last told to be wrong. */
@@ -85,25 +87,32 @@ export class Announcer {
 
   #wake(): void {
     this.#changed = true;
-    if (this.#working || this.#stopped.signal.aborted) return;
-    this.#working = this.#work().finally(() => {
-      this.#working = null;
-    });
+    this.#pause.abort();
+    if (!this.#working && !this.#stopped.signal.aborted) void this.#work();
   }
 
   /** Goes on until what the store says is what it should say. */
   async #work(): Promise<void> {
     const { signal } = this.#stopped;
+    this.#working = true;
     // Everything that happens in this turn of the event loop is said at once.
     await Promise.resolve();
     while (!signal.aborted && this.#changed) {
       this.#changed = false;
       const problem = await this.#round().catch((error: unknown) => error);
       this.#tell(problem);
-      if (problem === null) continue;
-      this.#changed = true;
-      await delay(this.#options.client.parts.clock, retryMs, signal);
+      if (problem !== null) await this.#rest();
     }
+    // In the same breath as the look at what has changed: from now on that starts the work anew.
+    this.#working = false;
+  }
+
+  /** Waits before it is tried again, unless something else is to be said meanwhile. */
+  async #rest(): Promise<void> {
+    this.#pause = new AbortController();
+    const over = AbortSignal.any([this.#stopped.signal, this.#pause.signal]);
+    if (!this.#changed) await delay(this.#options.client.parts.clock, retryMs, over);
+    this.#changed = true;
   }
 
   /** A trouble that lasts is told once. */
