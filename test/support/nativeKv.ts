@@ -1,10 +1,9 @@
 import { nanoid } from 'nanoid';
+import { KvClient } from '../../shared/bus/kvClient.ts';
 import { createNatsBus } from '../../shared/bus/natsBus.ts';
 import { connectNats } from '../../shared/bus/natsConnection.ts';
+import { systemClock } from '../../shared/clock/systemClock.ts';
 import type { KvCommand } from '../../shared/domain/kv.ts';
-import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
-import type { KvBatch, KvBatchReply } from '../../shared/protocol/kv.ts';
-import { subjects } from '../../shared/protocol/subjects.ts';
 import type { TestNats } from './nats.ts';
 
 /** The native API as a program uses it that writes a lot. */
@@ -16,12 +15,11 @@ export interface NativeKv {
 
 export async function connectNative({ url, user, password }: TestNats): Promise<NativeKv> {
   const bus = createNatsBus(await connectNats({ server: url, user, password, name: 'test' }));
+  const client = new KvClient({ bus, clock: systemClock, ids: nanoid, by: 'test', patienceMs: 60_000 });
   return {
     submit: async (commands) => {
-      const batch: KvBatch = { id: nanoid(), by: 'test', commands };
-      const { data } = await bus.request(subjects.kvCommands, encodeJson(batch), { timeoutMs: 60_000 });
-      const reply = decodeJson<KvBatchReply>(data);
-      const refused = reply.ok ? reply.results.find(({ ok }) => !ok) : reply;
+      const results = await client.batch(commands);
+      const refused = 'code' in results ? results : results.find(({ ok }) => !ok);
       if (refused) throw new Error(`a batch was refused: ${JSON.stringify(refused)}`);
     },
     close: () => bus.close(),
