@@ -99,7 +99,8 @@ test('everything that etcdctl prints with etcd, flotilla kv prints with Flotilla
   skip: (await skipWithout('etcd')) || (await skipWithout('etcdctl')),
 }, async (t) => {
   const port = await startRealEtcd(t);
-  const env = { ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: `127.0.0.1:${port}` };
+  const patience = { ETCDCTL_DIAL_TIMEOUT: '30s', ETCDCTL_COMMAND_TIMEOUT: '30s' };
+  const env = { ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: `127.0.0.1:${port}`, ...patience };
   for (const [args, input] of steps) {
     const [verb = '', ...rest] = args;
     const judge = await finish(start(['etcdctl', ...args], env), input);
