@@ -16,34 +16,36 @@ export async function observe(
   call: StreamCall<LeaderResponse>,
 ): Promise<void> {
   const user = authenticator.userOf(call);
-  const refusal = user instanceof GrpcStatus ? user : await linearizable(service);
-  if (refusal !== null || user instanceof GrpcStatus) return call.end(refusal ?? undefined);
+  if (user instanceof GrpcStatus) return call.end(user);
+  const refusal = await linearizable(service);
+  if (refusal !== null) return call.end(refusal);
+  const { store } = service;
   const prefix = prefixOf(name);
-  const queue = new ReadyQueue<true>(sendNext);
-  const watch = service.store.watch({ key: prefix, rangeEnd: endOf(prefix) }, () => queue.add(true));
   let shown = 0;
-  call.onDrain(() => queue.resume());
-  call.onClosed(() => {
-    watch.close();
-    queue.close();
-  });
-  show(firstInLine(service, prefix, user), service.store.revision);
 
-  function sendNext(): boolean {
-    const pulled = watch.pull(maxEvents);
-    // What was to come next is compacted: whoever leads now is the next that can be told.
-    if ('compactRevision' in pulled)
-      show(firstInLine(service, prefix, user as string | undefined), service.store.revision);
-    if ('compactRevision' in pulled || pulled.events.length === 0) return false;
-    const revision = pulled.events[0]?.kv.modRevision ?? 0;
-    show(firstInLine(service, prefix, user as string | undefined, revision), revision);
-    return true;
-  }
-
-  function show(leader: KeyValue | null | GrpcStatus, revision: number): void {
+  const show = (leader: KeyValue | null | GrpcStatus, revision: number): void => {
     if (leader instanceof GrpcStatus) return call.end(leader);
     if (leader === null || leader.modRevision === shown) return;
     shown = leader.modRevision;
-    if (!call.send({ header: headerOf(service, revision), kv: leader })) queue.pause();
-  }
+    if (!call.send({ header: headerOf(service, revision), kv: leader })) changes.pause();
+  };
+  const showNow = () => show(firstInLine(service, prefix, user), store.revision);
+  const showNext = (): boolean => {
+    const pulled = watch.pull(maxEvents);
+    // What was to come next is compacted, and whoever leads now is the next that can be told.
+    if ('compactRevision' in pulled) showNow();
+    const revision = 'events' in pulled ? pulled.events[0]?.kv.modRevision : undefined;
+    if (revision === undefined) return false;
+    show(firstInLine(service, prefix, user, revision), revision);
+    return true;
+  };
+
+  const changes = new ReadyQueue<'change'>(showNext);
+  const watch = store.watch({ key: prefix, rangeEnd: endOf(prefix) }, () => changes.add('change'));
+  call.onDrain(() => changes.resume());
+  call.onClosed(() => {
+    watch.close();
+    changes.close();
+  });
+  showNow();
 }
