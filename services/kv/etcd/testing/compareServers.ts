@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { GrpcStatus } from '../grpc/grpcStatus.ts';
 import { KVService } from '../messages.ts';
 import type { GrpcClient } from './grpcClient.ts';
-import { type Operation, operations } from './operations.ts';
-import { type Moment, perform } from './perform.ts';
+import { operations } from './operations.ts';
+import { compactionOf, perform } from './perform.ts';
 
 export interface ServerComparison {
   /** The judge. */
@@ -30,7 +30,7 @@ export async function compareServers({ real, ours, runs, seed }: ServerCompariso
     assert.deepEqual(await perform(ours, operation, moment), expected, where);
     counts.set(operation.type, (counts.get(operation.type) ?? 0) + 1);
     if (isRefusal(expected)) refusals += 1;
-    else compactRevision = compactedTo(operation, moment);
+    else if (operation.type === 'compact') compactRevision = compactionOf(operation, moment);
   }
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
   const each = [...counts].map(([type, count]) => `${count} ${type}`).join(', ');
@@ -45,8 +45,4 @@ async function currentRevision(client: GrpcClient): Promise<number> {
 
 function isRefusal(answer: unknown): boolean {
   return typeof answer === 'object' && answer !== null && 'code' in answer;
-}
-
-function compactedTo(operation: Operation, { revision, compactRevision }: Moment): number {
-  return operation.type === 'compact' ? revision - operation.back : compactRevision;
 }

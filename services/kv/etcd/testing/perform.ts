@@ -27,7 +27,7 @@ function answerOf(client: GrpcClient, operation: Operation, moment: Moment): Pro
     case 'txn':
       return client.call(KVService.Txn, txnOf(operation.txn, revision));
     case 'compact':
-      return client.call(KVService.Compact, { revision: revision - operation.back });
+      return client.call(KVService.Compact, { revision: compactionOf(operation, moment) });
     case 'grant':
       return client.call(LeaseService.LeaseGrant, { ID: operation.ID, TTL: operation.TTL });
     case 'revoke':
@@ -41,6 +41,11 @@ function answerOf(client: GrpcClient, operation: Operation, moment: Moment): Pro
     case 'watch':
       return watch(client, operation, moment);
   }
+}
+
+/** At least 1: etcd lets a store that was never compacted be compacted to 0, once. */
+export function compactionOf({ back }: { back: number }, { revision }: Moment): number {
+  return Math.max(1, revision - back);
 }
 
 // In which order keys and leases are listed is nobody's promise.
