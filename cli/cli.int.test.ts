@@ -70,10 +70,11 @@ before(async () => {
     child.stderr?.resume();
     services.push(child);
   }
-  await until('the node has joined', async () => {
+  const hasJoined = async () => {
     const { code, out } = await flotilla(['list-machines', '--json']);
     return code === 0 && JSON.parse(out).length === 1;
-  });
+  };
+  await until('the node has joined', hasJoined, 30_000);
 });
 
 after(async () => {
