@@ -1,3 +1,4 @@
+import type { Clock } from '../../shared/clock/clock.ts';
 import { shareNext } from '../../shared/clock/shareNext.ts';
 import type { KvCommand, KvEvent, KvResult } from '../../shared/domain/kv.ts';
 import { FencedError } from '../../shared/log/appendOnce.ts';
@@ -12,6 +13,7 @@ import type { KvProjection } from './projection.ts';
 export interface KvCommitLoopOptions {
   projection: KvProjection;
   writer: SubjectWriter<KvEvent>;
+  clock: Clock;
   /** Proves on the fence that this store still leads; rejects when it does not. */
   proveOnFence: () => Promise<void>;
   /** What the log takes in one message, bytes. */
@@ -21,6 +23,9 @@ export interface KvCommitLoopOptions {
 interface Pending {
   request: KvBatch;
   bytes: number;
+  /** On the monotonic clock, ms. */
+  since: number;
+  reply: Promise<KvBatchReply>;
   resolve: (reply: KvBatchReply) => void;
 }
 
@@ -31,6 +36,9 @@ interface Prover {
 
 /** So much is executed between two looks at the event loop: about ten milliseconds. */
 const mostCommandsPerCommit = 2_000;
+/** How long a request may wait: NATS's own elections take up to 9 s. */
+const patienceMs = 12_000;
+const sweepMs = 250;
 
 /**
  * The leading store's one loop: while an append is under way it gathers the requests that come (group commit), puts them
@@ -39,7 +47,9 @@ const mostCommandsPerCommit = 2_000;
 export class KvCommitLoop {
   readonly #options: KvCommitLoopOptions;
   readonly #proveOnFence: () => Promise<void>;
-  readonly #waiting = new Map<string, Promise<KvBatchReply>>();
+  /** The requests that are not answered, in the order they came in. */
+  readonly #waiting = new Map<string, Pending>();
+  #isSweeping = false;
   #queue: Pending[] = [];
   #provers: Prover[] = [];
   #wake: () => void = () => {};
@@ -58,15 +68,40 @@ export class KvCommitLoop {
     if (this.#over) return Promise.resolve(leaderChanged);
     const known = this.#options.projection.answer(id);
     if (known !== undefined) return Promise.resolve(knownAnswer(known, this.#options.projection.seq));
-    const same = this.#waiting.get(id);
-    if (same) return same;
-    const reply = new Promise<KvBatchReply>((resolve) => {
-      this.#queue.push({ request, bytes: roughBytes(request), resolve });
-    });
-    this.#waiting.set(id, reply);
-    void reply.then(() => this.#waiting.delete(id));
-    this.#wake();
+    const { reply } = this.#waiting.get(id) ?? this.#enqueue(request);
     return reply;
+  }
+
+  #enqueue(request: KvBatch): Pending {
+    let resolve: Pending['resolve'] = () => {};
+    const reply = new Promise<KvBatchReply>((settle) => {
+      resolve = settle;
+    });
+    const since = this.#options.clock.monotonicNow();
+    const pending = { request, bytes: roughBytes(request), since, reply, resolve };
+    this.#queue.push(pending);
+    this.#waiting.set(request.id, pending);
+    if (!this.#isSweeping) this.#sweep();
+    this.#wake();
+    return pending;
+  }
+
+  #answer({ request, resolve }: Pending, reply: KvBatchReply): void {
+    this.#waiting.delete(request.id);
+    resolve(reply);
+  }
+
+  /** A leader that is cut off waits for the log, but nobody waits for it for ever. One timer looks after all of them. */
+  #sweep(): void {
+    const { clock } = this.#options;
+    this.#isSweeping = this.#waiting.size > 0;
+    if (!this.#isSweeping) return;
+    const longAgo = clock.monotonicNow() - patienceMs;
+    for (const pending of this.#waiting.values()) {
+      if (pending.since > longAgo) break;
+      this.#answer(pending, timedOut);
+    }
+    clock.setTimeout(() => this.#sweep(), sweepMs);
   }
 
   /**
@@ -105,7 +140,7 @@ export class KvCommitLoop {
     const provers = this.#provers.splice(0);
     try {
       const replies = await this.#commit(batch);
-      for (const [index, { resolve }] of batch.entries()) resolve(replies[index] ?? leaderChanged);
+      for (const [index, pending] of batch.entries()) this.#answer(pending, replies[index] ?? leaderChanged);
       for (const prover of provers) prover.resolve();
       this.#mostBytes = this.#options.maxBytes / 2;
     } catch (error) {
@@ -113,7 +148,7 @@ export class KvCommitLoop {
         this.#provers.unshift(...provers);
         return this.#takeRefusal(batch, error);
       }
-      for (const { resolve } of batch) resolve(leaderChanged);
+      for (const pending of batch) this.#answer(pending, leaderChanged);
       for (const prover of provers) prover.reject(error);
       throw error;
     }
@@ -139,7 +174,7 @@ export class KvCommitLoop {
       this.#mostBytes = Math.floor(batch.reduce((sum, { bytes }) => sum + bytes, 0) / 2);
       return;
     }
-    only.resolve({ ok: false, error: { code: 'log-refused', message: whyRefused(refusal) } });
+    this.#answer(only, { ok: false, error: { code: 'log-refused', message: whyRefused(refusal) } });
     if (this.#queue.length === 0) this.#rejectProvers(refusal);
   }
 
@@ -161,11 +196,13 @@ export class KvCommitLoop {
   /** Who comes later, before everybody knows that the term is over, is dismissed at once. */
   #dismiss(): void {
     this.#over = true;
-    for (const { resolve } of this.#queue.splice(0)) resolve(leaderChanged);
+    for (const pending of this.#queue.splice(0)) this.#answer(pending, leaderChanged);
     this.#rejectProvers(new FencedError('the term is over'));
   }
 }
 
+/** What becomes of it is not known: it may yet be executed. */
+const timedOut: KvBatchReply = { ok: false, error: { code: 'timeout' } };
 const leaderChanged: KvBatchReply = { ok: false, error: { code: 'leader-changed' } };
 
 function knownAnswer(answer: KvResult[] | null, seq: number): KvBatchReply {

@@ -52,6 +52,7 @@ export function startKv(deps: KvDeps, onState?: (state: ReplicaState) => void): 
       ...deps,
       id,
       role: 'kv',
+      foldsOwnCommits: true,
       subject: subjects.kvLog,
       load: () => loadKvProjection(deps),
       elected: ({ cluster }, epoch) => {

@@ -36,6 +36,7 @@ export interface KvLeadDeps {
 
 /** A term of leadership as the service of the same store uses it, without the way over NATS. */
 export interface KvTerm {
+  /** Commands that are as they can stand on the log: `withLease`, and `checkCommand` has nothing against them. */
   submit(batch: KvBatch): Promise<KvBatchReply>;
   answer(request: PeerRequest): Promise<PeerReply>;
 }
@@ -55,7 +56,7 @@ export async function leadKv(
   const writer = createSubjectWriter<KvEvent>({ log, subject: subjects.kvLog, by: `kv/${id}`, ids, clock, signal });
   writer.reset(projection.head(subjects.kvLog));
   const proveOnFence = () => leader.proveLeadership();
-  const loop = new KvCommitLoop({ projection, writer, proveOnFence, maxBytes: bus.maxPayload / 2 });
+  const loop = new KvCommitLoop({ projection, writer, clock, proveOnFence, maxBytes: bus.maxPayload / 2 });
   const own = (command: KvCommand) => loop.submit({ id: ids(), commands: [command] });
   const expire = (lease: string) => own({ type: 'LeaseExpire', lease });
   const leases = new LeaseClock({ projection, clock, prove: () => loop.prove(), expire });
@@ -76,9 +77,9 @@ export async function leadKv(
   }
 }
 
-async function takeBatch(term: KvTerm, { data, respond }: BusMessage, maxBytes: number): Promise<void> {
+async function takeBatch(term: Term, { data, respond }: BusMessage, maxBytes: number): Promise<void> {
   const batch = parseBatch(data);
-  const reply = 'error' in batch ? { ok: false as const, error: batch.error } : await term.submit(unpacked(batch));
+  const reply = 'error' in batch ? refused(batch.error) : await term.accept(unpacked(batch));
   respond(encodeBatchReply(reply, maxBytes));
 }
 
@@ -108,11 +109,16 @@ class Term implements KvTerm {
   }
 
   submit(batch: KvBatch): Promise<KvBatchReply> {
+    return this.#parts.loop.submit(batch);
+  }
+
+  /** The same for commands that nobody has looked at. */
+  accept(batch: KvBatch): Promise<KvBatchReply> {
     const commands = batch.commands.map((command) => withLease(command, this.#parts.newLease));
     const refusal = commands.map(checkCommand).find((error) => error !== null);
     // One by one they are refused when they are executed; what no command of which can work need not be on the log.
     if (refusal && commands.length === 1) return Promise.resolve(refused(refusal));
-    return this.#parts.loop.submit({ id: batch.id, commands });
+    return this.submit({ id: batch.id, commands });
   }
 
   async answer(request: PeerRequest): Promise<PeerReply> {

@@ -99,7 +99,7 @@ export class ReplicaService implements KvService {
   }
 
   async readBarrier(): Promise<KvError | null> {
-    const reply = this.#term ? await this.#askLeader({ type: 'Barrier' }) : await this.#barrier();
+    const reply = await this.#barrier();
     return reply.ok ? this.#reach(reply.seq) : reply.error;
   }
 
@@ -153,13 +153,12 @@ export class ReplicaService implements KvService {
   }
 
   async #submit(batch: KvBatch): Promise<KvBatchReply> {
-    const own = await this.#own((term) => term.submit(batch), patienceMs);
+    const own = await this.#term?.submit(batch);
     if (own && isFinal(own)) return own;
     const data = encodeJson({ ...batch, packed: true, commands: packCommands(batch.commands) });
     const reply = await this.#askUntilAnswered<KvBatchReply>(
       async (timeoutMs) =>
-        (await this.#own((term) => term.submit(batch), timeoutMs)) ??
-        this.#request<KvBatchReply>(subjects.kvCommands, data, timeoutMs),
+        (await this.#term?.submit(batch)) ?? this.#request<KvBatchReply>(subjects.kvCommands, data, timeoutMs),
       own !== undefined,
     );
     const error = reply.ok ? await this.#reach(reply.seq) : null;

@@ -15,6 +15,8 @@ export interface ReplicaOptions<E, P extends Fold<E>> extends Omit<LeaderOptions
   log: EventLog;
   /** What the leader of the role writes on. */
   subject: string;
+  /** Whoever leads folds its own commits when they are acknowledged, and nobody else writes: it need not read the log. */
+  foldsOwnCommits?: boolean;
   /** Where to begin folding: a snapshot, or nothing. */
   load: () => Promise<P>;
   /** What stands on the log first in each term. */
@@ -168,6 +170,7 @@ function termOf({ leader }: ReplicaContext, event: ReplicaEvent): Term {
 
 function workOf<E, P extends Fold<E>>(options: ReplicaOptions<E, P>): ReplicaWork {
   let loaded: P | null = null;
+  let tail: Tail<E> | null = null;
   const projection = () => {
     if (!loaded) throw new Error('the projection is used before it is loaded');
     return loaded;
@@ -176,10 +179,14 @@ function workOf<E, P extends Fold<E>>(options: ReplicaOptions<E, P>): ReplicaWor
     load: async () => {
       loaded = await options.load();
     },
-    follow: (send) => follow(options.log, projection(), send),
+    follow: (send) => {
+      tail = new Tail(options.log, projection(), send);
+      return () => tail?.end();
+    },
     campaign: (send) => candidate(options, projection(), send),
     serve: (leader) => options.serve(projection(), leader),
     lead: async (term) => {
+      if (options.foldsOwnCommits) tail?.pause();
       try {
         await options.lead({ ...term, projection: projection() });
       } catch (error) {
@@ -187,23 +194,58 @@ function workOf<E, P extends Fold<E>>(options: ReplicaOptions<E, P>): ReplicaWor
         if (term.signal.aborted) return;
         if (!(error instanceof FencedError)) throw error;
         term.leader.fenced(error.message);
+      } finally {
+        if (options.foldsOwnCommits) tail?.resume();
       }
     },
   };
 }
 
 /** Folds the log for as long as the replica runs. A log that cannot be folded ends it. */
-function follow<E>(log: EventLog, projection: Fold<E>, send: Send): () => void {
-  const stop = new AbortController();
-  const onIdle = () => send({ type: 'CAUGHT_UP' });
-  const fold = async () => {
-    for await (const record of log.tail({ fromSeq: projection.seq + 1, signal: stop.signal, onIdle })) {
-      // A leader may have folded it already, when it was acknowledged.
-      if (record.seq > projection.seq) projection.apply(record);
+class Tail<E> {
+  readonly #log: EventLog;
+  readonly #projection: Fold<E>;
+  readonly #send: Send;
+  #stop = new AbortController();
+  /** A term that ends late may overlap with the next. */
+  #pauses = 0;
+
+  constructor(log: EventLog, projection: Fold<E>, send: Send) {
+    this.#log = log;
+    this.#projection = projection;
+    this.#send = send;
+    this.#begin();
+  }
+
+  pause(): void {
+    this.#pauses++;
+    this.#stop.abort();
+  }
+
+  /** Goes on where the projection is by then. */
+  resume(): void {
+    this.#pauses--;
+    if (this.#pauses === 0) this.#begin();
+  }
+
+  end(): void {
+    this.#pauses = Number.POSITIVE_INFINITY;
+    this.#stop.abort();
+  }
+
+  #begin(): void {
+    this.#stop = new AbortController();
+    this.#fold(this.#stop.signal).catch((error) => this.#send({ type: 'LOG_FAILED', error }));
+  }
+
+  async #fold(signal: AbortSignal): Promise<void> {
+    const onIdle = () => this.#send({ type: 'CAUGHT_UP' });
+    for await (const record of this.#log.tail({ fromSeq: this.#projection.seq + 1, signal, onIdle })) {
+      if (signal.aborted) return;
+      // It may have been folded already, when it was acknowledged.
+      if (record.seq > this.#projection.seq) this.#projection.apply(record);
     }
-  };
-  fold().catch((error) => send({ type: 'LOG_FAILED', error }));
-  return () => stop.abort();
+  }
 }
 
 /** This replica as a candidate: how it catches up, and how its election gets on the log. */

@@ -85,6 +85,12 @@ describe('subjects', () => {
         'flotilla.assign.m',
       ],
     );
-    assert.deepEqual(Object.values(streams), ['FLOTILLA', 'FLOTILLA_KV', 'FLOTILLA_FENCE', 'FLOTILLA_ASSIGN', 'flotilla-snapshots']);
+    assert.deepEqual(Object.values(streams), [
+      'FLOTILLA',
+      'FLOTILLA_KV',
+      'FLOTILLA_FENCE',
+      'FLOTILLA_ASSIGN',
+      'flotilla-snapshots',
+    ]);
   });
 });
