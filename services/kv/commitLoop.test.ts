@@ -45,7 +45,7 @@ function start({ logTakes = 1 << 20, append = null as EventLog['append'] | null 
   const projection = KvProjection.create();
   const fences = { proofs: 0 };
   const proveOnFence = async () => void fences.proofs++;
-  const loop = new KvCommitLoop({ projection, writer, clock, proveOnFence, maxBytes: 1 << 20 });
+  const loop = new KvCommitLoop({ projection, writer, proveOnFence, maxBytes: 1 << 20 });
   const ended = loop.run(signal);
   ended.catch(() => undefined);
   return { loop, projection, stored, ended, fences, stop: () => stopping.abort() };

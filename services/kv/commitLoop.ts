@@ -1,4 +1,3 @@
-import type { Clock } from '../../shared/clock/clock.ts';
 import { shareNext } from '../../shared/clock/shareNext.ts';
 import type { KvCommand, KvEvent, KvResult } from '../../shared/domain/kv.ts';
 import { FencedError } from '../../shared/log/appendOnce.ts';
@@ -13,7 +12,6 @@ import type { KvProjection } from './projection.ts';
 export interface KvCommitLoopOptions {
   projection: KvProjection;
   writer: SubjectWriter<KvEvent>;
-  clock: Clock;
   /** Proves on the fence that this store still leads; rejects when it does not. */
   proveOnFence: () => Promise<void>;
   /** What the log takes in one message, bytes. */
@@ -23,8 +21,6 @@ export interface KvCommitLoopOptions {
 interface Pending {
   request: KvBatch;
   bytes: number;
-  /** On the monotonic clock, ms. */
-  since: number;
   reply: Promise<KvBatchReply>;
   resolve: (reply: KvBatchReply) => void;
 }
@@ -36,9 +32,6 @@ interface Prover {
 
 /** So much is executed between two looks at the event loop: about ten milliseconds. */
 const mostCommandsPerCommit = 2_000;
-/** How long a request may wait: NATS's own elections take up to 9 s. */
-const patienceMs = 12_000;
-const sweepMs = 250;
 
 /**
  * The leading store's one loop: while an append is under way it gathers the requests that come (group commit), puts them
@@ -47,9 +40,8 @@ const sweepMs = 250;
 export class KvCommitLoop {
   readonly #options: KvCommitLoopOptions;
   readonly #proveOnFence: () => Promise<void>;
-  /** The requests that are not answered, in the order they came in. */
+  /** The requests whose outcome is open: one that comes again waits for the same. */
   readonly #waiting = new Map<string, Pending>();
-  #isSweeping = false;
   #queue: Pending[] = [];
   #provers: Prover[] = [];
   #wake: () => void = () => {};
@@ -77,11 +69,9 @@ export class KvCommitLoop {
     const reply = new Promise<KvBatchReply>((settle) => {
       resolve = settle;
     });
-    const since = this.#options.clock.monotonicNow();
-    const pending = { request, bytes: roughBytes(request), since, reply, resolve };
+    const pending = { request, bytes: roughBytes(request), reply, resolve };
     this.#queue.push(pending);
     this.#waiting.set(request.id, pending);
-    if (!this.#isSweeping) this.#sweep();
     this.#wake();
     return pending;
   }
@@ -89,19 +79,6 @@ export class KvCommitLoop {
   #answer({ request, resolve }: Pending, reply: KvBatchReply): void {
     this.#waiting.delete(request.id);
     resolve(reply);
-  }
-
-  /** A leader that is cut off waits for the log, but nobody waits for it for ever. One timer looks after all of them. */
-  #sweep(): void {
-    const { clock } = this.#options;
-    this.#isSweeping = this.#waiting.size > 0;
-    if (!this.#isSweeping) return;
-    const longAgo = clock.monotonicNow() - patienceMs;
-    for (const pending of this.#waiting.values()) {
-      if (pending.since > longAgo) break;
-      this.#answer(pending, timedOut);
-    }
-    clock.setTimeout(() => this.#sweep(), sweepMs);
   }
 
   /**
@@ -201,8 +178,6 @@ export class KvCommitLoop {
   }
 }
 
-/** What becomes of it is not known: it may yet be executed. */
-const timedOut: KvBatchReply = { ok: false, error: { code: 'timeout' } };
 const leaderChanged: KvBatchReply = { ok: false, error: { code: 'leader-changed' } };
 
 function knownAnswer(answer: KvResult[] | null, seq: number): KvBatchReply {

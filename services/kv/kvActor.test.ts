@@ -72,6 +72,22 @@ describe('a store', () => {
   });
 });
 
+describe('a request that is asked again', () => {
+  test('after its time was up, while the log was away, is executed once', async (t) => {
+    const stores = new MemoryStores(t);
+    const a = await stores.start('a');
+    stores.log.setAvailable(false);
+    const first = a.service.execute(put('k', 'v'), { id: 'x' });
+    await stores.clock.advance(13_000);
+    const again = a.service.execute(put('k', 'v'), { id: 'x' });
+    await stores.clock.advance(2_000);
+    stores.log.setAvailable(true);
+    await stores.resolve(Promise.all([first, again]));
+    await stores.clock.advance(electionMs);
+    assert.equal((await stores.range(a, { key: 'k' })).kvs[0]?.version, 1);
+  });
+});
+
 describe('of several stores', () => {
   test('one leads; the others forward writes, and have them when they are answered', async (t) => {
     const stores = new MemoryStores(t);
@@ -247,6 +263,36 @@ describe('leases', () => {
     stores.log.setFull(null);
     await stores.clock.advance(2_500);
     assert.equal(await stores.get(a, 'k'), undefined);
+  });
+
+  test('do not end the store when neither log nor fence has room', async (t) => {
+    const stores = new MemoryStores(t);
+    const a = await stores.start('a');
+    await stores.execute(a, grant);
+    await stores.execute(a, held);
+    for (const log of [stores.log, stores.fences]) log.setFull('the disk is full');
+    await stores.clock.advance(8_000);
+    void a.service.execute(put('other', 'v'));
+    await stores.clock.advance(2_000);
+    for (const log of [stores.log, stores.fences]) log.setFull(null);
+    await stores.clock.advance(electionMs);
+    assert.equal(a.state, 'leading');
+    assert.equal(await stores.get(a, 'k'), undefined);
+  });
+
+  test('that are granted anew under the same number have their own time', async (t) => {
+    const stores = new MemoryStores(t);
+    const a = await stores.start('a');
+    await stores.execute(a, grant);
+    await stores.clock.advance(4_000);
+    const anew: KvCommand[] = [
+      { type: 'LeaseRevoke', lease: '7' },
+      { type: 'LeaseGrant', lease: '7', ttlS: 60 },
+    ];
+    await stores.resolve(Promise.all(anew.map((command) => a.service.execute(command))));
+    await stores.execute(a, held);
+    await stores.clock.advance(30_000);
+    assert.equal(await stores.get(a, 'k'), 'v');
   });
 
   test('that are granted without a number get one', async (t) => {

@@ -1,7 +1,7 @@
 import type { Bus, BusMessage } from '../../shared/bus/bus.ts';
 import { type Clock, delay } from '../../shared/clock/clock.ts';
 import type { KvCommand, KvError, KvEvent } from '../../shared/domain/kv.ts';
-import type { EventLog } from '../../shared/log/eventLog.ts';
+import { AppendRefusedError, type EventLog } from '../../shared/log/eventLog.ts';
 import type { ReplicaTerm } from '../../shared/log/replicaActor.ts';
 import { createSubjectWriter } from '../../shared/log/subjectWriter.ts';
 import { encodeJson } from '../../shared/protocol/json.ts';
@@ -56,7 +56,7 @@ export async function leadKv(
   const writer = createSubjectWriter<KvEvent>({ log, subject: subjects.kvLog, by: `kv/${id}`, ids, clock, signal });
   writer.reset(projection.head(subjects.kvLog));
   const proveOnFence = () => leader.proveLeadership();
-  const loop = new KvCommitLoop({ projection, writer, clock, proveOnFence, maxBytes: bus.maxPayload / 2 });
+  const loop = new KvCommitLoop({ projection, writer, proveOnFence, maxBytes: bus.maxPayload / 2 });
   const own = (command: KvCommand) => loop.submit({ id: ids(), commands: [command] });
   const expire = (lease: string) => own({ type: 'LeaseExpire', lease });
   const leases = new LeaseClock({ projection, clock, prove: () => loop.prove(), expire });
@@ -67,12 +67,15 @@ export async function leadKv(
   ];
   onTerm(term);
   const stopUpkeep = startUpkeep({ ...deps, projection, submit: own });
+  // While NATS was away nobody could renew.
+  const stopListening = bus.onConnectionChange((connected) => connected && leases.renewAll());
   try {
     await Promise.all([loop.run(ending), leases.run(ending)]);
   } finally {
     over.abort();
     onTerm(null);
     stopUpkeep();
+    stopListening();
     for (const service of services) service.unsubscribe();
   }
 }
@@ -126,7 +129,8 @@ class Term implements KvTerm {
     if (request.type === 'MoveLeader') return this.#handOver(request.member);
     try {
       await loop.prove();
-    } catch {
+    } catch (error) {
+      if (error instanceof AppendRefusedError) return refused({ code: 'log-refused', message: error.message });
       // Fenced, or the term is over: another one leads.
       return refused({ code: 'leader-changed' });
     }

@@ -1,5 +1,6 @@
 import { type Clock, delay } from '../../shared/clock/clock.ts';
 import type { KvCommand, KvEvent, LeaseId } from '../../shared/domain/kv.ts';
+import { AppendRefusedError } from '../../shared/log/eventLog.ts';
 import type { Commit } from '../../shared/protocol/commit.ts';
 import type { KvProjection } from './projection.ts';
 
@@ -29,7 +30,7 @@ export class LeaseClock {
 
   constructor(options: LeaseClockOptions) {
     this.#options = options;
-    this.#renewAll();
+    this.renewAll();
     this.#stopListening = options.projection.onCommit((commit) => this.#follow(commit));
   }
 
@@ -53,7 +54,7 @@ export class LeaseClock {
     try {
       for (let last = this.#now; !signal.aborted; last = this.#now) {
         await delay(this.#options.clock, tickMs, signal);
-        if (this.#now - last > tickMs + blackoutMs) this.#renewAll();
+        if (this.#now - last > tickMs + blackoutMs) this.renewAll();
         if (this.#due().length > 0) await this.#expireDue();
       }
     } finally {
@@ -64,17 +65,28 @@ export class LeaseClock {
   /** @throws {FencedError} this store does not lead (any more). */
   async #expireDue(): Promise<void> {
     const before = this.#now;
-    await this.#options.prove();
-    if (this.#now - before > blackoutMs) return this.#renewAll();
+    if (!(await this.#proven())) return;
+    if (this.#now - before > blackoutMs) return this.renewAll();
     for (const lease of this.#due()) {
       this.#deadlines.set(lease, Number.POSITIVE_INFINITY);
       void this.#options.expire(lease).then(() => this.#expired(lease));
     }
   }
 
+  /** False: the log takes nothing now; it is looked again at the next tick. */
+  async #proven(): Promise<boolean> {
+    try {
+      await this.#options.prove();
+      return true;
+    } catch (error) {
+      if (error instanceof AppendRefusedError) return false;
+      throw error;
+    }
+  }
+
   /** The log may have refused it (its disk is full, say): then it is due again, a while later. */
   #expired(lease: LeaseId): void {
-    if (this.#deadlines.has(lease)) this.#deadlines.set(lease, this.#now + refusedRetryMs);
+    if (this.#deadlines.get(lease) === Number.POSITIVE_INFINITY) this.#deadlines.set(lease, this.#now + refusedRetryMs);
   }
 
   #due(): LeaseId[] {
@@ -82,30 +94,27 @@ export class LeaseClock {
     return [...this.#deadlines].filter(([, deadline]) => deadline <= now).map(([lease]) => lease);
   }
 
-  #renewAll(): void {
+  /** All but those whose end is on its way to the log. */
+  renewAll(): void {
     const now = this.#now;
-    this.#deadlines.clear();
     for (const { lease, ttlS } of this.#options.projection.store.leases()) {
-      this.#deadlines.set(lease, now + ttlS * 1000);
+      if (this.#deadlines.get(lease) !== Number.POSITIVE_INFINITY) this.#deadlines.set(lease, now + ttlS * 1000);
     }
   }
 
   #follow({ events }: Commit<KvEvent>): void {
-    for (const event of events) {
-      if (event.type === 'KvExecuted') for (const command of event.commands) this.#take(command);
+    const { results } = this.#options.projection;
+    for (const [index, event] of events.filter((event) => event.type === 'KvExecuted').entries()) {
+      for (const [at, command] of event.commands.entries()) {
+        // A refused one has changed nothing.
+        if (results[index]?.[at]?.ok) this.#take(command);
+      }
     }
   }
 
   #take(command: KvCommand): void {
-    switch (command.type) {
-      case 'LeaseGrant':
-        if (!this.#deadlines.has(command.lease)) this.renew(command.lease);
-        return;
-      case 'LeaseRevoke':
-      case 'LeaseExpire':
-        // A refused one has ended nothing.
-        if (this.#options.projection.store.lease(command.lease) === null) this.#deadlines.delete(command.lease);
-    }
+    if (command.type === 'LeaseGrant') this.#deadlines.set(command.lease, this.#now + command.ttlS * 1000);
+    if (command.type === 'LeaseRevoke' || command.type === 'LeaseExpire') this.#deadlines.delete(command.lease);
   }
 
   get #now(): number {

@@ -42,9 +42,11 @@ export async function main(options: KvOptions): Promise<number> {
   const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
   const { name = hostname(), host, port, quotaBytes, keepRevisions, replicas } = options;
   const link = await connectPatiently({ ...options, name: `flotilla kv ${name}` }, { clock: systemClock, onWaiting });
-  await keepStreams(link, { onError, ...(replicas === undefined ? {} : { replicas }) });
+  const copies = replicas === undefined ? {} : { replicas };
+  await keepStreams(link, { onError, ...copies });
   const bus = createNatsBus(link);
   const clientUrls = options.advertise ?? [`http://${host}:${port}`];
+  let cannotListen: Error | null = null;
   const store = startKv(
     {
       self: { id: memberId(name), name, clientUrls },
@@ -52,7 +54,7 @@ export async function main(options: KvOptions): Promise<number> {
       log: await createJetStreamLog(link, { stream: streams.kv }),
       fence: await createJetStreamLog(link, { stream: streams.fence }),
       retention: createJetStreamRetention(link, { stream: streams.kv }),
-      snapshots: createJetStreamSnapshots(link, { onPassedOver }),
+      snapshots: createJetStreamSnapshots(link, { onPassedOver, ...copies }),
       clock: systemClock,
       random: Math.random,
       ids: nanoid,
@@ -62,7 +64,7 @@ export async function main(options: KvOptions): Promise<number> {
       serve: (service) => {
         const etcd = startEtcdServer({ service, clock: systemClock, host, port, onError });
         etcd.catch((error) => {
-          log.error(`etcd's API cannot be served on ${host}:${port}: ${error.message}`);
+          cannotListen = new Error(`etcd's API cannot be served on ${host}:${port}: ${error.message}`);
           store.stop();
         });
         const native = serveNative({ bus, clock: systemClock, service, onError });
@@ -76,7 +78,7 @@ export async function main(options: KvOptions): Promise<number> {
     (state) => log.info({ store: name }, `store ${state}`),
   );
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => store.stop());
-  const error = await store.ended;
+  const error = (await store.ended) ?? cannotListen;
   await bus.close();
   if (error === null) return 0;
   log.error(`this store ended: ${error instanceof Error ? error.message : String(error)}`);

@@ -114,11 +114,16 @@ export class KvProjection extends Fold<KvEvent> {
     const chunks = this.#store.serialize()[Symbol.iterator]();
     // Before the first yield, so that it is of the same moment as the header.
     let chunk = chunks.next();
-    yield frame(new TextEncoder().encode(JSON.stringify(header)));
-    for (; !chunk.done; chunk = chunks.next()) yield frame(chunk.value);
+    try {
+      yield frame(new TextEncoder().encode(JSON.stringify(header)));
+      for (; !chunk.done; chunk = chunks.next()) yield frame(chunk.value);
+    } finally {
+      // Given up halfway, it must not hold back what the store would give back.
+      chunks.return?.();
+    }
   }
 
-  /** Null when another version wrote it: then the log is folded from its beginning. */
+  /** Null when another version wrote it: then the log is folded from its beginning, as long as it has one. */
   static restore(parts: readonly Uint8Array[]): KvProjection | null {
     const frames = framesIn(parts);
     const first = frames.next();

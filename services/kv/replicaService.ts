@@ -153,12 +153,13 @@ export class ReplicaService implements KvService {
   }
 
   async #submit(batch: KvBatch): Promise<KvBatchReply> {
-    const own = await this.#term?.submit(batch);
+    const own = await this.#own((term) => term.submit(batch), patienceMs);
     if (own && isFinal(own)) return own;
     const data = encodeJson({ ...batch, packed: true, commands: packCommands(batch.commands) });
     const reply = await this.#askUntilAnswered<KvBatchReply>(
       async (timeoutMs) =>
-        (await this.#term?.submit(batch)) ?? this.#request<KvBatchReply>(subjects.kvCommands, data, timeoutMs),
+        (await this.#own((term) => term.submit(batch), timeoutMs)) ??
+        this.#request<KvBatchReply>(subjects.kvCommands, data, timeoutMs),
       own !== undefined,
     );
     const error = reply.ok ? await this.#reach(reply.seq) : null;

@@ -22,8 +22,8 @@ const defaultCommandsPerSnapshot = 50_000;
 const bytesPerCommand = 500;
 
 /**
- * The newest snapshot as a projection; an empty one where there is none that can be used: the log has everything. A
- * snapshot that is ahead of the log is of another log.
+ * The newest snapshot as a projection; an empty one where there is none that can be used: the log has everything, unless
+ * it was shortened, which {@link LogShortenedError} tells. A snapshot that is ahead of the log is of another log.
  */
 export async function loadKvProjection({ snapshots, log, onError }: KvSnapshotDeps): Promise<KvProjection> {
   try {
@@ -78,7 +78,7 @@ async function saveAndShorten(deps: KvSaveDeps, projection: KvProjection, marks:
   return all.filter(({ seq }) => seq > compacted.seq);
 }
 
-/** Before anything is forgotten for it, a snapshot is read as it would be after a restart. */
+/** Before anything is forgotten for it, a snapshot is read back whole; its digest is checked on the way. */
 async function isReadable({ snapshots }: KvSnapshotDeps, { seq }: Mark): Promise<boolean> {
   return (await snapshots.latest(kvSnapshotName))?.meta.seq === String(seq);
 }
@@ -89,8 +89,12 @@ export async function saveKvSnapshot({ snapshots }: KvSnapshotDeps, projection: 
   const parts = projection.serialize();
   const first = parts.next();
   const mark = { seq: projection.seq, revision: projection.store.revision };
-  await snapshots.save(kvSnapshotName, { seq: String(mark.seq) }, atLeisure(first, parts));
-  return mark;
+  try {
+    await snapshots.save(kvSnapshotName, { seq: String(mark.seq) }, atLeisure(first, parts));
+    return mark;
+  } finally {
+    parts.return(undefined);
+  }
 }
 
 /** A part at each turn of the event loop. */

@@ -26,7 +26,8 @@ export async function main(options: SchedulerOptions): Promise<number> {
   const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
   const connecting = { ...options, name: `flotilla scheduler ${id}` };
   const link = await connectPatiently(connecting, { clock: systemClock, onWaiting });
-  await keepStreams(link, { onError, ...(options.replicas === undefined ? {} : { replicas: options.replicas }) });
+  const copies = options.replicas === undefined ? {} : { replicas: options.replicas };
+  await keepStreams(link, { onError, ...copies });
   const bus = createNatsBus(link);
   const scheduler = startScheduler(
     {
@@ -34,7 +35,7 @@ export async function main(options: SchedulerOptions): Promise<number> {
       bus,
       log: await createJetStreamLog(link, { stream: streams.log }),
       fence: await createJetStreamLog(link, { stream: streams.fence }),
-      snapshots: createJetStreamSnapshots(link, { onPassedOver }),
+      snapshots: createJetStreamSnapshots(link, { onPassedOver, ...copies }),
       clock: systemClock,
       random: Math.random,
       ids: nanoid,

@@ -16,8 +16,9 @@ export function shareNext<T>(work: () => Promise<T>): () => Promise<T> {
   }
 
   return () => {
+    if (next !== null) return next;
     if (running === null) return start();
-    next ??= running.then(start, start);
+    next = running.then(start, start);
     return next;
   };
 }

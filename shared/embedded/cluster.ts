@@ -57,7 +57,7 @@ export interface Cluster {
   startNode(number: number): Promise<void>;
   /** SIGKILL to a node: its machine is dead until {@link startNode}. */
   killNode(number: number): Promise<void>;
-  /** Stops schedulers and stores, then nodes and with them their units, then NATS. */
+  /** Stops schedulers, then nodes and with them their units, then stores, then NATS. */
   stop(): Promise<void>;
 }
 

@@ -27,7 +27,10 @@ export function createJetStreamSnapshots(link: NatsLink, options: JetStreamSnaps
     save: async (name, meta, parts) => {
       try {
         const bucket = await openBucket();
-        await bucket.put({ name, metadata: meta, options: { max_chunk_size: chunkBytes } }, ReadableStream.from(parts));
+        const options = { max_chunk_size: chunkBytes };
+        // Who was slow, or paused, must not replace what somebody else has saved since.
+        const previousRevision = (await bucket.info(name))?.revision ?? 0;
+        await bucket.put({ name, metadata: meta, options }, ReadableStream.from(parts), { previousRevision });
       } catch (cause) {
         throw new SnapshotStoreError(`the snapshot ${name} could not be kept: ${messageOf(cause)}`, { cause });
       }

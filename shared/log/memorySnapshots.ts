@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { OnPassedOver, SnapshotMeta, SnapshotStore } from './snapshots.ts';
+import { type OnPassedOver, type SnapshotMeta, type SnapshotStore, SnapshotStoreError } from './snapshots.ts';
 
 export interface MemorySnapshots extends SnapshotStore {
   /** Changes one byte of what is kept. */
@@ -11,8 +11,10 @@ export function createMemorySnapshots(onPassedOver: OnPassedOver): MemorySnapsho
   const kept = new Map<string, { meta: SnapshotMeta; data: Uint8Array; digest: string }>();
   return {
     save: async (name, meta, parts) => {
+      const before = kept.get(name);
       const gathered: Uint8Array[] = [];
       for await (const part of parts) gathered.push(part.slice());
+      if (kept.get(name) !== before) throw new SnapshotStoreError(`somebody else has saved ${name} meanwhile`);
       const data = Buffer.concat(gathered);
       kept.set(name, { meta: { ...meta }, data, digest: digestOf(data) });
     },

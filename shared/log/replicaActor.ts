@@ -5,7 +5,7 @@
 import { assign, createActor, fromCallback, fromPromise, setup } from 'xstate';
 import type { Caused } from '../protocol/commit.ts';
 import { FencedError } from './appendOnce.ts';
-import type { EventLog } from './eventLog.ts';
+import { type EventLog, OutcomeUnknownError } from './eventLog.ts';
 import type { Fold } from './fold.ts';
 import { type Leader, startLeader } from './leaderActor.ts';
 import type { LeaderOptions } from './leaderWork.ts';
@@ -192,7 +192,8 @@ function workOf<E, P extends Fold<E>>(options: ReplicaOptions<E, P>): ReplicaWor
       } catch (error) {
         // What comes after the end of the term says nothing of the next one.
         if (term.signal.aborted) return;
-        if (!(error instanceof FencedError)) throw error;
+        // Of an append whose outcome stays open the log tells: whoever leads next has folded it, or not.
+        if (!(error instanceof FencedError || error instanceof OutcomeUnknownError)) throw error;
         term.leader.fenced(error.message);
       } finally {
         if (options.foldsOwnCommits) tail?.resume();

@@ -1,7 +1,7 @@
 /** What every snapshot store does, whatever it is made of: run on the real one and on its twin. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { OnPassedOver, SnapshotStore } from './snapshots.ts';
+import { type OnPassedOver, type SnapshotStore, SnapshotStoreError } from './snapshots.ts';
 
 interface Setup {
   open(onPassedOver: OnPassedOver): SnapshotStore;
@@ -47,5 +47,19 @@ export function snapshotStoreContract(title: string, setUp: (t: TestContext) => 
     assert.match(reasons[0] ?? '', /^scheduler: .*digest/);
     await store.save('scheduler', { seq: '2' }, [bytes(1_000, 2)]);
     assert.equal((await store.latest('scheduler'))?.meta.seq, '2');
+  });
+
+  test(`${title}: one that was begun before another was saved does not replace it`, async (t) => {
+    const { open } = await setUp(t);
+    const store = open(assert.fail);
+    await store.save('kv', { seq: '1' }, [bytes(10, 1)]);
+    async function* slowly(): AsyncGenerator<Uint8Array> {
+      yield bytes(10, 2);
+      await store.save('kv', { seq: '9' }, [bytes(10, 9)]);
+    }
+    await assert.rejects(store.save('kv', { seq: '2' }, slowly()), SnapshotStoreError);
+    const found = await store.latest('kv');
+    assert.deepEqual(found?.meta, { seq: '9' });
+    assert.deepEqual(new Uint8Array(Buffer.concat(found.parts)), bytes(10, 9));
   });
 }
