@@ -6,6 +6,7 @@ import { FencedError } from '../../shared/log/appendOnce.ts';
 import { AppendRefusedError, type EventLog } from '../../shared/log/eventLog.ts';
 import { createMemoryLog } from '../../shared/log/memoryLog.ts';
 import { createSubjectWriter } from '../../shared/log/subjectWriter.ts';
+import { decodeCommit } from '../../shared/protocol/commit.ts';
 import type { KvBatch } from '../../shared/protocol/kv.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { KvCommitLoop } from './commitLoop.ts';
@@ -14,8 +15,8 @@ import { KvProjection } from './projection.ts';
 interface Setting {
   loop: KvCommitLoop;
   projection: KvProjection;
-  /** Bytes of each message that was stored. */
-  stored: number[];
+  /** The messages that were stored. */
+  stored: Uint8Array[];
   ended: Promise<void>;
   stop(): void;
   fences: { proofs: number };
@@ -25,13 +26,13 @@ interface Setting {
 function start({ logTakes = 1 << 20, append = null as EventLog['append'] | null } = {}): Setting {
   const clock = createSimulatedClock(1_700_000_000_000);
   const memory = createMemoryLog().open();
-  const stored: number[] = [];
+  const stored: Uint8Array[] = [];
   const log: EventLog = {
     ...memory,
     append: async (message) => {
       if (append) return append(message);
       if (message.data.length > logTakes) throw new AppendRefusedError('it is too large');
-      stored.push(message.data.length);
+      stored.push(message.data);
       return memory.append(message);
     },
   };
@@ -61,7 +62,7 @@ describe('the commit loop', () => {
     const { loop, stored, projection, stop } = start({ logTakes: 5_000 });
     const replies = await Promise.all(Array.from({ length: 40 }, (_, index) => loop.submit(batch(`k${index}`, 1_000))));
     assert.ok(replies.every(({ ok }) => ok));
-    assert.ok(stored.length >= 10 && stored.every((bytes) => bytes <= 5_000));
+    assert.ok(stored.length >= 10 && stored.every(({ length }) => length <= 5_000));
     assert.equal(projection.store.revision, 41);
     stop();
   });
@@ -91,6 +92,15 @@ describe('the commit loop', () => {
     await loop.prove();
     await written;
     assert.equal(fences.proofs, 1);
+    stop();
+  });
+
+  test('says on the log who asked, where they said so', async () => {
+    const { loop, stored, stop } = start();
+    await Promise.all([loop.submit({ ...batch('a'), by: 'me@here' }), loop.submit(batch('b'))]);
+    const commit = decodeCommit<KvEvent>(stored[0] ?? new Uint8Array());
+    assert.deepEqual(commit.commands, [{ id: 'a', type: 'Put', by: 'me@here' }]);
+    assert.equal(commit.events.length, 2);
     stop();
   });
 

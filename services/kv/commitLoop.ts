@@ -3,7 +3,7 @@ import type { KvCommand, KvEvent, KvResult } from '../../shared/domain/kv.ts';
 import { FencedError } from '../../shared/log/appendOnce.ts';
 import { AppendRefusedError } from '../../shared/log/eventLog.ts';
 import type { SubjectWriter } from '../../shared/log/subjectWriter.ts';
-import type { Caused } from '../../shared/protocol/commit.ts';
+import type { Caused, CommandRef } from '../../shared/protocol/commit.ts';
 import type { KvBatch, KvBatchReply } from '../../shared/protocol/kv.ts';
 import { packCommands } from '../../shared/protocol/kvPacking.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
@@ -135,7 +135,9 @@ export class KvCommitLoop {
     const { projection, writer } = this.#options;
     const events = batch.map(({ request }) => executed(request, [...request.commands]));
     const packed = batch.map(({ request }) => executed(request, packCommands(request.commands)));
-    const { seq, commit } = await writer.append({ cause: 'requests', events: packed });
+    const asked = batch.flatMap(({ request }) => refOf(request));
+    const commands = asked.length > 0 ? { commands: asked } : {};
+    const { seq, commit } = await writer.append({ cause: 'requests', events: packed, ...commands });
     // It may have come back over the log already, through the replica's tail.
     if (projection.seq < seq)
       projection.fold({ ...commit, events }, { seq, subject: subjects.kvLog }, writer.head.hash);
@@ -192,6 +194,11 @@ function whyRefused(refusal: AppendRefusedError): string {
 
 function executed({ id }: KvBatch, commands: KvCommand[]): Caused<KvEvent> {
   return { type: 'KvExecuted', commands, cause: id };
+}
+
+/** Who asked, where they said so. */
+function refOf({ id, by, commands: [first] }: KvBatch): CommandRef[] {
+  return by === undefined || first === undefined ? [] : [{ id, type: first.type, by }];
 }
 
 const roughBytesOfRest = 150;

@@ -2,14 +2,17 @@
  * A store: a replica of the keys that answers reads and watches from its own memory and, while it leads, writes. What
  * lives in time is in `replicaActor.ts`; what is decided is in `store/`.
  */
-import type { Bus } from '../../shared/bus/bus.ts';
 import { type Clock, delay } from '../../shared/clock/clock.ts';
 import type { KvEvent } from '../../shared/domain/kv.ts';
-import type { EventLog } from '../../shared/log/eventLog.ts';
 import type { Leader } from '../../shared/log/leaderActor.ts';
 import type { LogRetention } from '../../shared/log/logRetention.ts';
-import { type Replica, type ReplicaState, type ReplicaTerm, startReplica } from '../../shared/log/replicaActor.ts';
-import type { SnapshotStore } from '../../shared/log/snapshots.ts';
+import {
+  type Replica,
+  type ReplicaDeps,
+  type ReplicaState,
+  type ReplicaTerm,
+  startReplica,
+} from '../../shared/log/replicaActor.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { candidateId } from './identity.ts';
 import type { KvMember, KvService } from './kvService.ts';
@@ -19,26 +22,18 @@ import type { KvProjection } from './projection.ts';
 import { ReplicaService } from './replicaService.ts';
 import { loadKvProjection, saveKvSnapshots } from './snapshots.ts';
 
-export interface KvDeps {
+export interface KvDeps extends ReplicaDeps {
   /** This store, as clients are told of it. */
   self: KvMember;
-  bus: Bus;
-  log: EventLog;
-  fence: EventLog;
-  snapshots: SnapshotStore;
-  clock: Clock;
-  random: () => number;
-  ids: () => string;
-  newLease: () => string;
+  /** Of the log. */
   retention: LogRetention;
+  newLease: () => string;
   /** {@link UpkeepOptions} */
   quotaBytes: number;
   keepRevisions: number;
   commandsPerSnapshot?: number;
-  electionTimeoutMs?: number;
   /** Begins to serve clients; called when the replica is up to date. Returns what ends it. */
   serve: (service: KvService) => () => void;
-  onError: (error: unknown) => void;
 }
 
 /** Requests go first. */

@@ -121,7 +121,7 @@ class Term implements KvTerm {
     const refusal = commands.map(checkCommand).find((error) => error !== null);
     // One by one they are refused when they are executed; what no command of which can work need not be on the log.
     if (refusal && commands.length === 1) return Promise.resolve(refused(refusal));
-    return this.submit({ id: batch.id, commands });
+    return this.submit({ ...batch, commands });
   }
 
   async answer(request: PeerRequest): Promise<PeerReply> {

@@ -4,7 +4,7 @@ import type { KvError, LeaseId } from '../../shared/domain/kv.ts';
 import { decodeJson } from '../../shared/protocol/json.ts';
 import type { KvMember } from './kvService.ts';
 
-/** Asked of the leading store, on `flotilla.kv.leader`. */
+/** Asked of the leading store, on `subjects.kvLeader`. */
 export type PeerRequest =
   /** How far must the asker have come to know all that was acknowledged until now? */
   | { type: 'Barrier' }

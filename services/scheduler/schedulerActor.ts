@@ -2,32 +2,25 @@
  * A scheduler: a replica of the cluster's state that answers queries from it and, while it leads, decides. What lives in
  * time is in `replicaActor.ts`; what is decided is in `commitLoop.ts` and `policy/`.
  */
-import type { Bus } from '../../shared/bus/bus.ts';
-import type { Clock } from '../../shared/clock/clock.ts';
 import type { Event } from '../../shared/domain/events.ts';
-import type { EventLog } from '../../shared/log/eventLog.ts';
 import type { Projection } from '../../shared/log/projection.ts';
-import { type Replica, type ReplicaState, type ReplicaTerm, startReplica } from '../../shared/log/replicaActor.ts';
-import type { SnapshotStore } from '../../shared/log/snapshots.ts';
+import {
+  type Replica,
+  type ReplicaDeps,
+  type ReplicaState,
+  type ReplicaTerm,
+  startReplica,
+} from '../../shared/log/replicaActor.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { lead } from './lead.ts';
 import { serveQueries } from './queryService.ts';
 import { loadProjection, saveSnapshots } from './snapshots.ts';
 
-export interface SchedulerDeps {
+export interface SchedulerDeps extends ReplicaDeps {
   /** This scheduler. */
   id: string;
-  bus: Bus;
-  log: EventLog;
-  fence: EventLog;
-  snapshots: SnapshotStore;
-  clock: Clock;
-  random: () => number;
-  ids: () => string;
   /** How long a machine may be silent, ms. */
   machineTimeoutMs?: number;
-  electionTimeoutMs?: number;
-  onError: (error: unknown) => void;
 }
 
 export function startScheduler(deps: SchedulerDeps, onState?: (state: ReplicaState) => void): Replica {

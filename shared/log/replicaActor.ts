@@ -9,7 +9,16 @@ import { type EventLog, OutcomeUnknownError } from './eventLog.ts';
 import type { Fold } from './fold.ts';
 import { type Leader, startLeader } from './leaderActor.ts';
 import type { LeaderOptions } from './leaderWork.ts';
+import type { SnapshotStore } from './snapshots.ts';
 import { createSubjectWriter } from './subjectWriter.ts';
+
+/** What every replica stands on. */
+export interface ReplicaDeps extends Pick<LeaderOptions, 'bus' | 'fence' | 'clock' | 'random' | 'ids'> {
+  log: EventLog;
+  snapshots: SnapshotStore;
+  electionTimeoutMs?: number;
+  onError: (error: unknown) => void;
+}
 
 export interface ReplicaOptions<E, P extends Fold<E>> extends Omit<LeaderOptions, 'hooks'> {
   log: EventLog;
