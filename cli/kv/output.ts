@@ -12,7 +12,7 @@ import type { Invocation } from '../verb.ts';
 
 type Call = Pick<Invocation, 'options' | 'io'>;
 
-export function wantsJson({ options }: Call): boolean {
+function wantsJson({ options }: Call): boolean {
   const format = options.choice('writeOut', ['simple', 'json']);
   return format === 'json' || options.flag('json');
 }
@@ -24,7 +24,7 @@ export function printResult(call: Call, { json, simple }: { json: () => object; 
 }
 
 /** Keys and values as they are, whatever bytes are in them. */
-export function printLines({ io }: Call, lines: readonly Bytes[]): void {
+function printLines({ io }: Call, lines: readonly Bytes[]): void {
   if (lines.length > 0) io.write(Buffer.from(`${lines.join('\n')}\n`, 'latin1'));
 }
 

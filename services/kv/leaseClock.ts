@@ -1,5 +1,5 @@
 import { type Clock, delay } from '../../shared/clock/clock.ts';
-import type { KvCommand, KvEvent, LeaseId } from '../../shared/domain/kv.ts';
+import type { KvCommand, KvEvent, KvResult, LeaseId } from '../../shared/domain/kv.ts';
 import { AppendRefusedError } from '../../shared/log/eventLog.ts';
 import type { Commit } from '../../shared/protocol/commit.ts';
 import type { KvProjection } from './projection.ts';
@@ -105,15 +105,15 @@ export class LeaseClock {
   #follow({ events }: Commit<KvEvent>): void {
     const { results } = this.#options.projection;
     for (const [index, event] of events.filter((event) => event.type === 'KvExecuted').entries()) {
-      for (const [at, command] of event.commands.entries()) {
-        // A refused one has changed nothing.
-        if (results[index]?.[at]?.ok) this.#take(command);
-      }
+      for (const [at, command] of event.commands.entries()) this.#take(command, results[index]?.[at]);
     }
   }
 
-  #take(command: KvCommand): void {
-    if (command.type === 'LeaseGrant') this.#deadlines.set(command.lease, this.#now + command.ttlS * 1000);
+  /** A command that was refused has changed nothing. */
+  #take(command: KvCommand, result: KvResult | undefined): void {
+    if (!result?.ok) return;
+    const { response } = result;
+    if (response.type === 'LeaseGrant') this.#deadlines.set(response.lease, this.#now + response.ttlS * 1000);
     if (command.type === 'LeaseRevoke' || command.type === 'LeaseExpire') this.#deadlines.delete(command.lease);
   }
 

@@ -153,29 +153,32 @@ export class ReplicaService implements KvService {
   }
 
   async #submit(batch: KvBatch): Promise<KvBatchReply> {
-    const own = await this.#own((term) => term.submit(batch), patienceMs);
-    if (own && isFinal(own)) return own;
-    const data = encodeJson({ ...batch, packed: true, commands: packCommands(batch.commands) });
-    const reply = await this.#askUntilAnswered<KvBatchReply>(
-      async (timeoutMs) =>
-        (await this.#own((term) => term.submit(batch), timeoutMs)) ??
-        this.#request<KvBatchReply>(subjects.kvCommands, data, timeoutMs),
-      own !== undefined,
-    );
+    const travelling = () => ({ ...batch, packed: true, commands: packCommands(batch.commands) });
+    const reply = await this.#ask<KvBatchReply>((term) => term.submit(batch), subjects.kvCommands, travelling);
     const error = reply.ok ? await this.#reach(reply.seq) : null;
     return error ? { ok: false, error } : reply;
   }
 
-  async #askLeader(request: PeerRequest): Promise<PeerReply> {
-    const own = await this.#own((term) => term.answer(request), patienceMs);
-    if (own && isFinal(own)) return own;
-    const data = encodeJson(request);
-    return this.#askUntilAnswered<PeerReply>(
-      async (timeoutMs) =>
-        (await this.#own((term) => term.answer(request), timeoutMs)) ??
-        this.#request<PeerReply>(subjects.kvLeader, data, timeoutMs),
-      false,
+  #askLeader(request: PeerRequest): Promise<PeerReply> {
+    return this.#ask<PeerReply>(
+      (term) => term.answer(request),
+      subjects.kvLeader,
+      () => request,
     );
+  }
+
+  /** Asks the own term while this replica leads, else whoever leads: until one has answered. */
+  async #ask<R extends PeerReply | KvBatchReply>(
+    ask: (term: KvTerm) => Promise<R>,
+    subject: string,
+    message: () => object,
+  ): Promise<R | { ok: false; error: KvError }> {
+    const own = await this.#own(ask, patienceMs);
+    if (own && isFinal(own)) return own;
+    const data = encodeJson(message());
+    const attempt = async (timeoutMs: number) =>
+      (await this.#own(ask, timeoutMs)) ?? this.#request<R>(subject, data, timeoutMs);
+    return this.#askUntilAnswered<R | typeof tooLate>(attempt, own !== undefined);
   }
 
   /** While it leads. A leader that is cut off waits for the log, but nobody waits for it for ever. */

@@ -4,20 +4,20 @@ import type { LogRetention } from '../../shared/log/logRetention.ts';
 import type { SnapshotStore } from '../../shared/log/snapshots.ts';
 import { KvProjection } from './projection.ts';
 
-export interface KvSnapshotDeps {
+interface KvSnapshotDeps {
   snapshots: SnapshotStore;
   log: EventLog;
   onError: (error: unknown) => void;
 }
 
-export interface KvSaveDeps extends KvSnapshotDeps {
+interface KvSaveDeps extends KvSnapshotDeps {
   /** Of the log. */
   retention: LogRetention;
   /** A snapshot is made after so many commands, or more where the store is so large that making one costs more. */
   commandsPerSnapshot?: number;
 }
 
-export const kvSnapshotName = 'kv';
+const kvSnapshotName = 'kv';
 const defaultCommandsPerSnapshot = 50_000;
 const bytesPerCommand = 500;
 
@@ -84,7 +84,7 @@ async function isReadable({ snapshots }: KvSnapshotDeps, { seq }: Mark): Promise
 }
 
 /** @throws {SnapshotStoreError} */
-export async function saveKvSnapshot({ snapshots }: KvSnapshotDeps, projection: KvProjection): Promise<Mark> {
+async function saveKvSnapshot({ snapshots }: KvSnapshotDeps, projection: KvProjection): Promise<Mark> {
   // Begun here and now, so that it is of this sequence.
   const parts = projection.serialize();
   const first = parts.next();

@@ -1,11 +1,7 @@
 import { type KvCommand, type LeaseId, noLease } from '../../shared/domain/kv.ts';
 
-/** etcd's least: a lease must outlive an election. */
-const leastTtlS = 2;
-
-/** The command as it can stand on the log: a lease has a number and its least time. */
+/** The command as it can stand on the log, where every lease has a number. */
 export function withLease(command: KvCommand, newLease: () => LeaseId): KvCommand {
-  if (command.type !== 'LeaseGrant') return command;
-  const lease = command.lease === noLease ? newLease() : command.lease;
-  return { ...command, lease, ttlS: Math.max(command.ttlS, leastTtlS) };
+  const isOpen = command.type === 'LeaseGrant' && command.lease === noLease;
+  return isOpen ? { ...command, lease: newLease() } : command;
 }

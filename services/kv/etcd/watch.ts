@@ -34,6 +34,6 @@ export function endWithoutLeader({ service }: EtcdContext, call: StreamCall<unkn
   call.onClosed(off);
 }
 
-export function needsLeader(call: Call): boolean {
+function needsLeader(call: Call): boolean {
   return call.metadata('hasleader') === 'true';
 }
