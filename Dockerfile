@@ -1,4 +1,4 @@
-# The image of every Flotilla service; which one it is, is the command: `scheduler`, `node`, `kv serve`, or any verb of the CLI.
+# The image of every Flotilla service; which one it is, is the command: `scheduler`, `node`, `kv serve`, `api`, or any verb of the CLI.
 FROM node:20-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./

@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onCluster } from './support/cluster.ts';
+import { cpuMs, residentBytes } from './support/processUsage.ts';
 import type { Row } from './support/report.ts';
-
-const ticksPerSecond = 100;
 
 /** What a cluster of 3 nodes with nothing to do costs: CPU of all its processes, and the memory of the largest. */
 export function run({ quick }: { quick: boolean }): Promise<Row[]> {
@@ -11,17 +9,16 @@ export function run({ quick }: { quick: boolean }): Promise<Row[]> {
   return onCluster({ nodes: 3 }, async ({ cluster }) => {
     const { nodes, schedulers, nats } = cluster.file;
     const nodePids = nodes.flatMap(({ pid }) => pid ?? []);
-    const allPids = [...nodePids, ...[...schedulers, nats].flatMap((process) => process?.pid ?? [])];
+    const allPids = [...nodePids, ...[...schedulers, ...nats].flatMap((process) => process.pid ?? [])];
     await sleep(2_000);
-    const before = await Promise.all(allPids.map(cpuTicks));
+    const before = await Promise.all(allPids.map(cpuMs));
     await sleep(seconds * 1000);
-    const after = await Promise.all(allPids.map(cpuTicks));
+    const after = await Promise.all(allPids.map(cpuMs));
     const percent = (pids: number) =>
-      (after.slice(0, pids).reduce((sum, ticks, i) => sum + ticks - (before[i] ?? 0), 0) / ticksPerSecond / seconds) *
-      100;
+      after.slice(0, pids).reduce((sum, ms, i) => sum + ms - (before[i] ?? 0), 0) / seconds / 10;
     const nodesPercent = percent(nodePids.length);
     const allPercent = percent(allPids.length);
-    const megabytes = Math.max(...(await Promise.all(allPids.map(residentMegabytes))));
+    const megabytes = Math.max(...(await Promise.all(allPids.map(residentBytes)))) / 1e6;
     const own = process.memoryUsage.rss() / 1e6;
     return [
       {
@@ -44,16 +41,4 @@ export function run({ quick }: { quick: boolean }): Promise<Row[]> {
       },
     ];
   });
-}
-
-/** User and system time of a process: proc(5), fields 14 and 15 of stat. */
-async function cpuTicks(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[11]) + Number(fields[12]);
-}
-
-async function residentMegabytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return (Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1024) / 1e6;
 }

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { besideEtcd, type KvPair, onPair, type Side } from './support/kvPair.ts';
+import { cpuMs } from './support/processUsage.ts';
 import type { Row } from './support/report.ts';
 
 const loads = ['s', 'm', 'l'] as const;
@@ -9,43 +10,57 @@ export async function run({ quick }: { quick: boolean }): Promise<Row[]> {
   if (quick) return [];
   return onPair(async (pair) => {
     const rows: Row[] = [];
-    for (const load of loads) rows.push(await checkBoth(pair, load));
+    for (const load of loads) rows.push(...(await checkBoth(pair, load)));
     return rows;
   });
 }
 
-async function checkBoth({ flotilla, etcd }: KvPair, load: (typeof loads)[number]): Promise<Row> {
+async function checkBoth({ flotilla, etcd }: KvPair, load: (typeof loads)[number]): Promise<Row[]> {
   const [ours, theirs] = [await checkPerf(flotilla, load), await checkPerf(etcd, load)];
   const goal =
     load === 'l'
       ? { text: `≥ etcd (${wordsFor(ours)}; etcd ${wordsFor(theirs)})`, met: ours.rate >= theirs.rate }
       : { text: `passes (${wordsFor(ours)}; etcd ${wordsFor(theirs)})`, met: ours.passes };
-  return besideEtcd(`etcdctl check perf --load=${load}`, 'writes/s', { flotilla: ours.rate, etcd: theirs.rate }, goal);
+  const rates = { flotilla: ours.rate, etcd: theirs.rate };
+  const cpu = { flotilla: ours.cpuUs, etcd: theirs.cpuUs };
+  return [
+    besideEtcd(`etcdctl check perf --load=${load}`, 'writes/s', rates, goal),
+    besideEtcd('the same, CPU of the store itself on a write', 'µs', cpu),
+  ];
 }
 
 interface Perf {
   rate: number;
   slowestS: number;
   passes: boolean;
+  /** CPU time of the server's process, µs a write. */
+  cpuUs: number;
 }
+
+/** `check perf` writes for so long, s. */
+const durationS = 60;
 
 function wordsFor({ passes, slowestS }: Perf): string {
   return `${passes ? 'passes' : 'fails'}, slowest ${slowestS.toFixed(2)} s`;
 }
 
-function checkPerf({ address }: Side, load: string): Promise<Perf> {
-  const args = ['--endpoints', address, 'check', 'perf', '--load', load];
-  return new Promise((resolve, reject) => {
-    execFile(
-      'etcdctl',
-      args,
-      { env: { ...process.env, ETCDCTL_API: '3' }, timeout: 180_000 },
-      (error, stdout, stderr) => {
-        const rate = /[Tt]hroughput (?:is|too low:) (\d+)/.exec(stdout)?.[1];
-        const slowest = /(?:took|too slow:)\D*([\d.]+)s/.exec(stdout)?.[1];
-        if (rate === undefined) reject(new Error(`etcdctl check perf: ${stdout}${stderr}`, { cause: error }));
-        else resolve({ rate: Number(rate), slowestS: Number(slowest), passes: /^PASS$/m.test(stdout) });
-      },
-    );
+async function checkPerf({ address, pid }: Side, load: string): Promise<Perf> {
+  const before = await cpuMs(pid);
+  const output = await etcdctl('--endpoints', address, 'check', 'perf', '--load', load);
+  const rate = Number(/[Tt]hroughput (?:is|too low:) (\d+)/.exec(output)?.[1]);
+  if (Number.isNaN(rate)) throw new Error(`etcdctl check perf: ${output}`);
+  return {
+    rate,
+    slowestS: Number(/(?:took|too slow:)\D*([\d.]+)s/.exec(output)?.[1]),
+    passes: /^PASS$/m.test(output),
+    cpuUs: (1_000 * ((await cpuMs(pid)) - before)) / (rate * durationS),
+  };
+}
+
+/** What it prints; that it fails says what it prints, too. */
+function etcdctl(...args: string[]): Promise<string> {
+  const options = { env: { ...process.env, ETCDCTL_API: '3' }, timeout: 180_000 };
+  return new Promise((resolve) => {
+    execFile('etcdctl', args, options, (_, stdout, stderr) => resolve(stdout + stderr));
   });
 }

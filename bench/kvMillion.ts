@@ -2,7 +2,8 @@ import { KVService, MaintenanceService } from '../services/kv/etcd/messages.ts';
 import { type EtcdClient, untilItAnswers } from '../test/support/etcdClient.ts';
 import { inParallel } from '../test/support/inParallel.ts';
 import { connectNative } from '../test/support/nativeKv.ts';
-import { besideEtcd, type KvPair, onPair, residentMb } from './support/kvPair.ts';
+import { besideEtcd, type KvPair, onPair } from './support/kvPair.ts';
+import { residentBytes } from './support/processUsage.ts';
 import type { Row } from './support/report.ts';
 import { timed } from './support/stats.ts';
 
@@ -104,4 +105,8 @@ async function longestWait(client: EtcdClient): Promise<number> {
     longest = Math.max(longest, await timed(get));
   }
   return longest;
+}
+
+async function residentMb(pid: number): Promise<number> {
+  return (await residentBytes(pid)) / 2 ** 20;
 }

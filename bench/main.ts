@@ -9,6 +9,8 @@ await runBenches(
     burst: () => import('./burst.ts'),
     'list-units': () => import('./listUnits.ts'),
     idle: () => import('./idle.ts'),
+    scheduler: () => import('./scheduler.ts'),
+    large: () => import('./large.ts'),
     failover: () => import('./failover.ts'),
   },
   process.argv.slice(2),

@@ -28,7 +28,7 @@ function setUp(stateAt: (unit: string, ms: number) => { active: string; settled:
   const progress: string[] = [];
   const onProgress = (line: string) => progress.push(line);
   const wait: Wait = { names: ['a'], until: 'launched', minSeq: 7, timeoutMs: 10_000, clock, onProgress };
-  return { clock, asked, progress, wait, client: { query } as unknown as Client };
+  return { clock, asked, progress, wait, client: { query, activity: async () => 'pulling x' } as unknown as Client };
 }
 
 const statesOf = (units: UnitDetails[]) => units.map(({ states }) => states[0]?.active);
@@ -41,7 +41,7 @@ test('it waits until every unit has come to rest, and then no longer', async () 
   const found = awaitUnits(client, { ...wait, names: ['a', 'b'] });
   await clock.advance(2_600);
   assert.deepEqual(statesOf(await found), ['active', 'active']);
-  assert.match(progress[0] ?? '', /^waiting for a: activating/);
+  assert.match(progress[0] ?? '', /^waiting for a: pulling x on m/);
 });
 
 test('when time is up it gives back how things are', async () => {

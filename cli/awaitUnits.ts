@@ -33,7 +33,7 @@ export async function awaitUnits(client: Client, wait: Wait): Promise<UnitDetail
       const units = await askOnce(client, wait, open, Math.min(pollMs, leftMs));
       for (const unit of units) found.set(unit.name, unit);
       open = leftMs === 0 ? [] : units.filter(({ settled }) => !settled).map(({ name }) => name);
-      if (open.length > 0) wait.onProgress(describeProgress(units, names.length - at - chunk.length));
+      if (open.length > 0) wait.onProgress(await describeProgress(client, units, names.length - at - chunk.length));
     }
   }
   return names.flatMap((name) => found.get(name) ?? []);
@@ -64,11 +64,20 @@ async function askOnce(client: Client, wait: Wait, units: readonly string[], tim
 }
 
 /** `waiting for redis.service: activating (start-pre) on 113f16a7…/10.0.0.1, and 3 more`. */
-function describeProgress(units: readonly UnitDetails[], later: number): string {
+async function describeProgress(client: Client, units: readonly UnitDetails[], later: number): Promise<string> {
   const open = units.filter(({ settled }) => !settled);
   const [first] = open;
   const state = first?.states[0];
-  const how = state === undefined ? 'nothing is known yet' : `${stateOf(state)} on ${placeOf(state)}`;
+  // What takes so long says more than the state, and terminals are narrow.
+  const busy = await activityOf(client, first);
+  const how = state === undefined ? 'nothing is known yet' : `${busy ?? stateOf(state)} on ${placeOf(state)}`;
   const more = open.length - 1 + later;
   return `waiting for ${first?.name}: ${how}${more > 0 ? `, and ${more} more` : ''}`;
+}
+
+/** `pulling redis:7: 2 of 6 layers`: what takes so long where the unit is being started; null: nothing is known of it. */
+async function activityOf(client: Client, unit: UnitDetails | undefined): Promise<string | null> {
+  const [state] = unit?.states ?? [];
+  if (!unit || !state || state.machine === null || state.active !== 'activating') return null;
+  return client.activity(state.machine, unit.name);
 }

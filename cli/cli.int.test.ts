@@ -99,6 +99,13 @@ test('a unit is started, seen, listened to, shown, stopped and destroyed', async
   assert.match(hash, /^[0-9a-f]{40}$/);
 
   assert.equal((await flotilla(['journal', 'talk@1'])).out, 'hello 1\n');
+  const iso = await flotilla(['journal', 'talk@1', '--since', '-1h', '-o', 'short-iso']);
+  assert.match(iso.out, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} \S+ talk@1\.service: hello 1\n$/);
+  assert.equal((await flotilla(['journal', 'talk@*', '--until', '-1h'])).out, '');
+  const json = JSON.parse((await flotilla(['journal', 'talk@1', '-r', '-o', 'json'])).out);
+  assert.deepEqual([json.MESSAGE, json._SYSTEMD_UNIT, json._MACHINE_ID], ['hello 1', 'talk@1.service', machine]);
+  assert.ok(Math.abs(Number(json.__REALTIME_TIMESTAMP) / 1000 - Date.now()) < 600_000);
+  assert.match((await flotilla(['journal', 'talk@1', '--since', 'soon'])).err, /--since takes a moment .*not "soon"/);
   assert.match((await flotilla(['cat', 'talk@1'])).out, /^\[Unit\]\nDescription=Talks.*sleep 600"\n$/s);
   const status = await flotilla(['status', 'talk@*']);
   assert.match(status.out, /● talk@1\.service.*Active: active \(running\).*Main PID: \d+.*\nhello 1\n/s);
@@ -129,6 +136,38 @@ test('a refused command says why, changes nothing and exits with 1', async () =>
   assert.match(broken.err, /nothing was sent.*\n {2}broken\.service:3: error: /);
   assert.deepEqual([unknown.code, broken.code], [1, 1]);
   assert.doesNotMatch((await flotilla(['list-unit-files'])).out, /talk@7|broken|nonesuch/);
+});
+
+test('versions of a unit stay on the log, and each can be shown', async () => {
+  await flotilla(['submit', 'talk@8']);
+  await writeFile(join(dir, 'talk@8.service'), '[Service]\nExecStart=/bin/sleep 8\n');
+  assert.equal((await flotilla(['submit', 'talk@8', '--replace'])).code, 0);
+  await flotilla(['destroy', 'talk@8']);
+  const { out } = await flotilla(['history', 'talk@8', '--no-legend']);
+  assert.match(out, /^1 {2,}\w{7} .* replaced \d.*\n2 {2,}\w{7} .* destroyed \d.*\n$/);
+  assert.equal((await flotilla(['cat', 'talk@8', '--version', '2'])).out, '[Service]\nExecStart=/bin/sleep 8\n');
+  assert.match((await flotilla(['cat', '--version=1', 'talk@8'])).out, /^\[Unit\]\nDescription=Talks/);
+  assert.match((await flotilla(['cat', 'talk@8', '--version', '3'])).err, /no version 3: it has had 2/);
+  assert.match((await flotilla(['--version'])).out, /^flotilla \d/);
+});
+
+test('metadata of a machine is set and taken away by its host name; nonsense is wrong usage', async () => {
+  const listed = await flotilla(['list-machines', '--fields', 'hostname', '--no-legend']);
+  const hostname = listed.out.trim();
+  const set = await flotilla(['metadata', 'set', hostname, 'zone=mars', 'rack=7']);
+  assert.match(set.out, /has the metadata rack=7,zone=mars\n$/);
+  const unset = await flotilla(['metadata', 'unset', hostname, 'rack']);
+  assert.match(unset.out, /has the metadata zone=mars\n$/);
+  assert.equal((await flotilla(['metadata', 'set', hostname, 'zone=earth'])).code, 0);
+  const bad = await flotilla(['metadata', 'set', hostname, 'zone']);
+  assert.deepEqual([bad.code, /key=value/.test(bad.err)], [2, true]);
+});
+
+test('a list shows the fields that were asked for, in the order that was asked for', async () => {
+  await flotilla(['start', 'talk@{5..6}', '--block-attempts', '30']);
+  const { out } = await flotilla(['list-units', '--fields', 'sub,unit', '--sort-by', 'unit', '--no-legend']);
+  assert.match(out, /running {2}talk@5\.service\nrunning {2}talk@6\.service\n/);
+  await flotilla(['destroy', 'talk@{5,6}']);
 });
 
 test('the history is a line a commit for programs, and in words for people', async () => {

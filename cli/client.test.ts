@@ -134,9 +134,9 @@ test('a scheduler that is behind is a failure with its own words', async () => {
 const wish = { unit: 'a.service', lines: 10, follow: true };
 
 /** Collects a journal's lines until it ends. */
-async function collect(lines: AsyncIterable<string>): Promise<string[]> {
+async function collect(lines: AsyncIterable<{ text: string }>): Promise<string[]> {
   const collected: string[] = [];
-  for await (const line of lines) collected.push(line);
+  for await (const { text } of lines) collected.push(text);
   return collected;
 }
 
@@ -144,7 +144,7 @@ test('a journal comes line by line and ends when the node says so', async () => 
   const { client, cluster, serve } = setUp();
   serve(subjects.journal('m1'), (message) => {
     const { replyTo, ...request } = decodeJson<JournalRequest>(message.data);
-    assert.deepEqual(request, { ...wish, id: 'id-1' });
+    assert.deepEqual(request, { ...wish, id: 'id-1', stamps: true });
     message.respond(encodeJson({}));
     const send = (reply: JournalReply) => cluster.publish(replyTo, encodeJson(reply));
     send({ lines: ['one', 'two'] });

@@ -9,13 +9,19 @@ import type { Clock } from '../shared/clock/clock.ts';
 import { systemClock } from '../shared/clock/systemClock.ts';
 import type { EventLog } from '../shared/log/eventLog.ts';
 import type { Command, CommandBody, CommandReply } from '../shared/protocol/commands.ts';
-import { decodeJson, encodeJson } from '../shared/protocol/json.ts';
+import { encodeJson } from '../shared/protocol/json.ts';
+import { decodeLargeJson } from '../shared/protocol/largeJson.ts';
+import type { UnitUsage } from '../shared/protocol/node.ts';
 import type { Query, QueryAnswers, QueryBody, QueryReply } from '../shared/protocol/queries.ts';
 import { streams, subjects } from '../shared/protocol/subjects.ts';
+import { askActivity } from './activity.ts';
 import { type Endpoint, findEndpoint } from './endpoint.ts';
 import { FailureError } from './errors.ts';
+import type { ExecWish } from './execSession.ts';
 import { insist } from './insist.ts';
-import { type JournalWish, streamJournal } from './journalStream.ts';
+import { type JournalLine, type JournalWish, streamJournal } from './journalStream.ts';
+import type { Terminal } from './terminal.ts';
+import { askUsage } from './usageRows.ts';
 import type { Invocation } from './verb.ts';
 
 /** What the verbs ask of a cluster. Scheduler failovers are waited out; they show as waiting, not as errors. */
@@ -35,7 +41,19 @@ export interface Client {
    * A unit's output on a machine, line by line.
    * @throws {FailureError} the node is not there (any more), or has no such journal.
    */
-  journal(machine: string, wish: JournalWish): AsyncIterable<string>;
+  journal(machine: string, wish: JournalWish): AsyncIterable<JournalLine>;
+
+  /** What a machine is busy with for a unit, such as a long pull; null: nothing, or it does not say. */
+  activity(machine: string, unit: string): Promise<string | null>;
+
+  /** What a unit uses of a machine; null: nothing of it runs, or the machine does not say. */
+  usage(machine: string, unit: string): Promise<UnitUsage | null>;
+
+  /**
+   * Runs a command beside a unit on a machine; resolves with its exit code.
+   * @throws {FailureError} it cannot be run, or the node is gone.
+   */
+  exec(machine: string, wish: ExecWish, terminal: Terminal): Promise<number>;
 
   /** The log of everything that happened. */
   openLog(): Promise<EventLog>;
@@ -125,6 +143,12 @@ export function createClient(parts: ClientParts): Client {
     },
     query: (body, options = {}) => sendQuery(parts, body, options),
     journal: (machine, wish) => streamJournal(parts, machine, wish),
+    activity: (machine, unit) => askActivity(bus, machine, unit),
+    usage: (machine, unit) => askUsage(bus, machine, unit),
+    exec: async (machine, wish, terminal) => {
+      const { runExec } = await import('./execSession.ts');
+      return runExec(parts, machine, wish, terminal);
+    },
     openLog: parts.openLog,
     kv: new KvClient({ bus, clock: parts.clock, ids, by, patienceMs, onRetry: tellOnce(parts) }),
     close: () => bus.close(),
@@ -140,7 +164,7 @@ async function sendQuery<B extends QueryBody>(
   const subject = leader ? subjects.leaderQueries : subjects.queries;
   const attempt = async (timeoutMs: number): Promise<Attempt<QueryReply<B['type']>>> => {
     const { data } = await parts.bus.request(subject, encodeJson(query), { timeoutMs });
-    const reply = decodeJson<QueryReply<B['type']>>(data);
+    const reply = decodeLargeJson<QueryReply<B['type']>>(data);
     return !reply.ok && reply.code === 'not-leading' ? { retry: reply.message } : { value: reply };
   };
   const attemptMs = answerTimeoutMs + ('timeoutMs' in body ? body.timeoutMs : 0);

@@ -1,15 +1,12 @@
 import { resolve } from 'node:path';
+import type { NatsAccess } from '../shared/bus/natsAccess.ts';
 import { clusterFilePath, readClusterFile } from '../shared/embedded/clusterFile.ts';
 import { FailureError } from './errors.ts';
 import type { Io } from './io.ts';
 import type { Options } from './options.ts';
 
 /** Where the cluster's NATS is, and what it asks for. */
-export interface Endpoint {
-  server: string;
-  user?: string;
-  password?: string;
-}
+export type Endpoint = NatsAccess;
 
 export const defaultDirectory = '.flotilla';
 
@@ -36,12 +33,11 @@ export async function findServiceEndpoint(options: Options, env: Io['env']): Pro
   return server ? namedEndpoint(server, env) : recordedEndpoint(clusterDirectory(undefined, env));
 }
 
-/** With credentials from the environment, unless the URL has its own. */
-export function namedEndpoint(
-  server: string,
-  { FLOTILLA_USER: user, FLOTILLA_PASSWORD: password }: Io['env'],
-): Endpoint {
-  return { server, ...credentials(user, password) };
+/** With what the environment says of credentials, unless the URL has its own, and of certificates. */
+export function namedEndpoint(server: string, env: Io['env']): Endpoint {
+  const { FLOTILLA_TLS_CA: tlsCa, FLOTILLA_TLS_CERT: tlsCert, FLOTILLA_TLS_KEY: tlsKey } = env;
+  const files = { ...(tlsCa ? { tlsCa } : {}), ...(tlsCert ? { tlsCert } : {}), ...(tlsKey ? { tlsKey } : {}) };
+  return { server, ...credentials(env.FLOTILLA_USER, env.FLOTILLA_PASSWORD), ...files };
 }
 
 async function recordedEndpoint(directory: string): Promise<Endpoint> {

@@ -1,16 +1,25 @@
-import { type Bus, NoRespondersError, RequestTimeoutError } from '../shared/bus/bus.ts';
+import { type Bus, RequestTimeoutError } from '../shared/bus/bus.ts';
 import { type Clock, delay } from '../shared/clock/clock.ts';
 import { decodeJson, encodeJson } from '../shared/protocol/json.ts';
 import { type JournalReply, type JournalRequest, journalKeepAliveMs } from '../shared/protocol/node.ts';
 import { subjects } from '../shared/protocol/subjects.ts';
 import { FailureError } from './errors.ts';
-import { shortId } from './words.ts';
+import { nodeGone } from './nodeGone.ts';
 
 export interface JournalWish {
   unit: string;
   /** How many lines of the past. */
   lines: number;
   follow: boolean;
+  /** Of the past only what came at or after, and not later than, these moments: ms since 1970. */
+  since?: number | undefined;
+  until?: number | undefined;
+}
+
+export interface JournalLine {
+  /** When it came, ms since 1970; null: nobody knows. */
+  at: number | null;
+  text: string;
 }
 
 interface StreamParts {
@@ -32,16 +41,16 @@ export async function* streamJournal(
   parts: StreamParts,
   machine: string,
   wish: JournalWish,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<JournalLine, void, undefined> {
   const { bus, ids } = parts;
   const over = new AbortController();
   const replies = new Replies();
-  const request: JournalRequest = { id: ids(), ...wish, replyTo: bus.createInbox() };
+  const request: JournalRequest = { id: ids(), ...wish, stamps: true, replyTo: bus.createInbox() };
   const subscription = bus.subscribe(request.replyTo, ({ data }) => replies.push(decodeJson(data)));
   keepAsking(parts, machine, request, over.signal).catch((error) => replies.fail(error));
   try {
     for await (const reply of replies) {
-      if ('lines' in reply) yield* reply.lines;
+      if ('lines' in reply) yield* reply.lines.map((text, i) => ({ text, at: reply.at?.[i] ?? null }));
       else if (reply.error !== undefined) throw new FailureError(reply.error);
       else return;
     }
@@ -76,13 +85,6 @@ async function keepAsking(
 
 function isGone(error: unknown, misses: number): boolean {
   return !(error instanceof RequestTimeoutError) || misses > missesForgiven;
-}
-
-function nodeGone(machine: string, cause: unknown): unknown {
-  if (!(cause instanceof NoRespondersError) && !(cause instanceof RequestTimeoutError)) return cause;
-  return new FailureError(`the node of machine ${shortId(machine)} does not answer; see: flotilla list-machines`, {
-    cause,
-  });
 }
 
 /** Replies in the order that they came; what fails ends them, after those that came before. */

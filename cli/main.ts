@@ -10,7 +10,7 @@ import { shield, unshield } from './shield.ts';
 import { checkUsage } from './usage.ts';
 import type { Verb } from './verb.ts';
 import { globalOptions, verbs } from './verbs.ts';
-import { isGroup, joinVerb } from './verbWords.ts';
+import { firstOperand, isGroup, joinVerb } from './verbWords.ts';
 
 interface Parsed {
   verb: Verb | null;
@@ -20,15 +20,24 @@ interface Parsed {
 
 function parse(argv: readonly string[]): Parsed {
   const program = cac('flotilla');
-  for (const [flags, description] of globalOptions) program.option(flags, description);
+  const words = joinVerb(argv);
+  const asked = verbs.find(({ name }) => name === words[firstOperand(words)]);
+  for (const [flags, description] of globalOptions) {
+    if (!asked?.options.some(([own]) => longName(own) === longName(flags))) program.option(flags, description);
+  }
   for (const verb of verbs) {
     const command = program.command(`${verb.name} ${verb.args}`.trim(), verb.summary);
     for (const [flags, description] of verb.options) command.option(flags, description);
   }
-  const { args, options } = program.parse(['node', 'flotilla', ...shield(joinVerb(argv))], { run: false });
+  const { args, options } = program.parse(['node', 'flotilla', ...shield(words)], { run: false });
   const { '--': _, ...given } = options;
   const verb = verbs.find(({ name }) => name === program.matchedCommandName) ?? null;
   return { verb, args: unshield([...args]), options: mapValues(given, unshield) };
+}
+
+/** `-v, --version <number>`: `--version`. An option of a verb goes before one that every verb has. */
+function longName(flags: string): string | undefined {
+  return /--[a-z-]+/.exec(flags)?.[0];
 }
 
 function mapValues<T>(record: Record<string, T>, map: (value: T) => T): Record<string, T> {

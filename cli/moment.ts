@@ -1,15 +1,13 @@
 import { parseTimeSpan } from '../shared/domain/timeSpan.ts';
+import type { HistoryPoint } from '../shared/protocol/queries.ts';
 import { UsageError } from './errors.ts';
-
-/** A place in the history: a sequence of the log, or a time (ms since 1970). */
-export type Moment = { seq: number } | { at: number };
 
 /**
  * Reads `1234` (a sequence), `2025-11-23 14:00` (a time: local, unless it says otherwise), or `10m` (a span before
  * `now`, as systemd.time(7) has them).
  * @throws {UsageError} it is none of these.
  */
-export function parseMoment(option: string, text: string, now: number): Moment {
+export function parseMoment(option: string, text: string, now: number): HistoryPoint {
   if (/^\d+$/.test(text)) return { seq: Number(text) };
   const at = parseDate(text) ?? parseSpanAgo(text, now);
   if (at !== null) return { at };

@@ -50,6 +50,18 @@ test('a unit that failed is a failure, with why and where to look', () => {
   });
 });
 
+test('a unit that could not start for want of another one has not been launched', () => {
+  const kept = state({
+    active: 'inactive',
+    sub: 'dead',
+    result: 'dependency',
+    reason: 'db.service, which it requires, is failed',
+  });
+  const { ok, lines } = describeOutcome(unit('launched', { states: [kept] }), 'launched', 60);
+  assert.equal(ok, false);
+  assert.match(lines.join('\n'), /failed on .*: db\.service, which it requires, is failed \(dependency\)/);
+});
+
 test('a unit that is started again and again has not been launched', () => {
   const restarting = state({
     active: 'activating',

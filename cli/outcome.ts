@@ -31,6 +31,20 @@ function describeStates({ name, states }: UnitDetails, desired: DesiredState): O
   return { ok: outcomes.every(({ ok }) => ok), lines: outcomes.flatMap(({ lines }) => lines) };
 }
 
+/** What has become of a reload. */
+export function describeReload({ name, states }: UnitDetails): Outcome {
+  const outcomes = states.map((state): Outcome => {
+    const place = placeOf(state);
+    if (state.reloadFailure !== undefined) {
+      const line = `Unit ${name} runs on as before on ${place}, its reload failed: ${state.reloadFailure}`;
+      return { ok: false, lines: [line] };
+    }
+    if (state.active === 'active') return { ok: true, lines: [`Unit ${name} reloaded on ${place}`] };
+    return { ok: false, lines: [`Unit ${name} has ended on ${place}: ${explain(state)}`] };
+  });
+  return { ok: outcomes.every(({ ok }) => ok), lines: outcomes.flatMap(({ lines }) => lines) };
+}
+
 /** Machines on which all is well are counted, the others named. */
 function describeGlobal({ name, states }: UnitDetails, desired: DesiredState): Outcome {
   const outcomes = states.map((state) => describeState(name, state, desired));
@@ -53,10 +67,12 @@ function describeState(name: string, state: UnitStateView, desired: DesiredState
   return { ok: true, lines: [`Unit ${name} ${desired} on ${place}${ended}`] };
 }
 
-/** Also one that `Restart=` will start once more: it does not run. */
-function isBroken({ load, active }: UnitStateView): boolean {
-  return load === 'error' || active === 'failed' || active === 'activating';
+/** Also one that `Restart=` will start once more, and one that an assert or another unit kept from starting. */
+function isBroken({ load, active, result }: UnitStateView): boolean {
+  return load === 'error' || active === 'failed' || active === 'activating' || keptDown.includes(result);
 }
+
+const keptDown = ['assert', 'dependency'];
 
 function unplaced({ name, waiting }: UnitDetails, desired: DesiredState): Outcome {
   const machines = waiting?.machines ?? [];

@@ -10,8 +10,20 @@ export function shield(args: readonly string[]): string[] {
   const end = args.indexOf('--');
   const options = end < 0 ? args : args.slice(0, end);
   const operands = end < 0 ? [] : args.slice(end + 1);
-  return [...options.flatMap(shieldOne), ...operands.map((operand) => mark + operand)];
+  return [...joinMoments(options).flatMap(shieldOne), ...operands.map((operand) => mark + operand)];
 }
+
+/** `--since -1h` as journalctl(1) takes it: what follows is a moment, whatever it looks like. */
+function joinMoments(args: readonly string[]): string[] {
+  return args.flatMap((arg, i) => {
+    const before = args[i - 1];
+    if (before !== undefined && isMoment(before) && arg.startsWith('-')) return [];
+    const next = args[i + 1];
+    return isMoment(arg) && next?.startsWith('-') ? [`${arg}=${next}`] : [arg];
+  });
+}
+
+const isMoment = (arg: string) => arg === '--since' || arg === '--until';
 
 function shieldOne(arg: string): string[] {
   // A count may stand right at its letter, as journalctl(1) has it: -n20.

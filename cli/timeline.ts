@@ -1,6 +1,6 @@
 /** The history in words: one line an event. */
 import pc from 'picocolors';
-import type { Event } from '../shared/domain/events.ts';
+import type { DrainMode, Event } from '../shared/domain/events.ts';
 import { describeRejected } from '../shared/domain/views.ts';
 import { type Caused, type Commit, causeOf } from '../shared/protocol/commit.ts';
 import { formatMetadata } from './render.ts';
@@ -46,14 +46,38 @@ export function describeEvent(event: Event): string {
       return `machine ${shortId(event.machine)} joined (${event.hostname}, ${event.ip}; ${event.runtimes.join(', ')})`;
     case 'MachineMetadataChanged':
       return `machine ${shortId(event.machine)} has the metadata ${formatMetadata(event.metadata) || '(none)'}`;
+    case 'MachineCordoned':
+      return `machine ${shortId(event.machine)} ${describeCordon(event.drain)}${because(event.reason)}`;
+    case 'MachineUncordoned':
+      return `machine ${shortId(event.machine)} takes new units again`;
+    case 'MachineDrained':
+      return `machine ${shortId(event.machine)} is drained: no unit is placed there any more`;
+    case 'RolloutStarted':
+      return `${event.units.map(({ name }) => name).join(' ')} shall be replaced, ${event.maxUnavailable} at a time`;
+    case 'RolloutStepped':
+      return `${event.units.join(' ')} replaced as their rollout goes on`;
+    case 'RolloutUnitsWell':
+      return `${event.units.map(({ unit }) => unit).join(' ')} seen well`;
+    case 'RolloutTurned':
+      return `the old versions come back: ${event.reason}`;
+    case 'RolloutEnded':
+      return `a rollout is over (${event.outcome})${because(event.reason)}`;
+    case 'RebalanceStarted':
+      return `units are rebalanced, in ${event.maxMoves} moves at most${because(event.reason)}`;
+    case 'RebalanceEnded':
+      return `the rebalance is over after ${event.moves} moves${because(event.reason)}`;
     case 'MachineLost':
       return `machine ${shortId(event.machine)} lost: ${event.reason}`;
+    case 'MachineForgotten':
+      return `machine ${shortId(event.machine)} is forgotten${because(event.reason)}`;
     case 'MachineLeft':
       return `machine ${shortId(event.machine)} left: ${event.reason}`;
     case 'NodeSynced':
       return `node of ${shortId(event.machine)} tells all its units anew${because(event.reason)}`;
     case 'UnitStateReported':
       return `${event.unit} ${stateOf(event)} on ${shortId(event.machine)}${because(event.reason)}`;
+    case 'UnitCommandRun':
+      return `${event.by} ran ${event.argv.join(' ')} in ${event.unit} on ${shortId(event.machine)}`;
     case 'UnitStateForgotten':
       return `${event.unit} gone from ${shortId(event.machine)}${because(event.reason)}`;
     default:
@@ -61,27 +85,47 @@ export function describeEvent(event: Event): string {
   }
 }
 
-type UnitEvent = Exclude<Extract<Event, { unit: string }>, { type: 'UnitStateReported' | 'UnitStateForgotten' }>;
+function describeCordon(drain: DrainMode): string {
+  if (drain === 'no') return 'takes no new units';
+  return `takes no new units, and those it has are moved ${drain === 'at-once' ? 'all at once' : 'one by one'}`;
+}
+
+type UnitEvent = Exclude<
+  Extract<Event, { unit: string }>,
+  { type: 'UnitStateReported' | 'UnitStateForgotten' | 'UnitCommandRun' }
+>;
 
 function describeUnitEvent(event: UnitEvent): string {
   const { unit } = event;
   switch (event.type) {
     case 'UnitSubmitted':
-      return `${unit} submitted (hash ${shortHash(event.hash)})`;
+      return `${unit} submitted (hash ${shortHash(event.hash)})${ignoring(event.unsupported)}`;
     case 'UnitDestroyed':
       return `${unit} destroyed`;
     case 'UnitLaunchRequested':
-      return `${unit} shall be launched`;
+      return `${unit} shall be launched${because(event.reason ?? '')}`;
     case 'UnitLoadRequested':
-      return `${unit} shall be loaded`;
+      return `${unit} shall be loaded${because(event.reason ?? '')}`;
     case 'UnitUnloadRequested':
       return `${unit} shall be unloaded`;
     case 'UnitRestartRequested':
-      return `${unit} shall be restarted`;
+      return `${unit} shall be restarted${because(event.reason ?? '')}`;
+    case 'UnitReloadRequested':
+      return `${unit} shall read its configuration anew${because(event.reason ?? '')}`;
+    case 'UnitTriggered':
+      return describeTrigger(event);
     case 'UnitPlaced':
-      return `${unit} placed on ${shortId(event.machine)}${because(event.reason)}${passedOver(event.rejected)}`;
+      return `${unit} placed on ${shortId(event.machine)}${because(event.reason)}${passedOver(event.rejected)}${after(event.awaits)}`;
+    case 'UnitAwaitEnded':
+      return `${unit} need not wait for its copy on ${shortId(event.machine)} any longer${because(event.reason)}`;
     case 'UnitEvicted':
-      return `${unit} evicted from ${shortId(event.machine)}${because(event.reason)}`;
+      return `${unit} ${event.move ? 'moved away' : 'evicted'} from ${shortId(event.machine)}${because(event.reason)}`;
+    case 'UnitLeaseEnded':
+      return `${unit} cannot run on ${shortId(event.machine)} any more${because(event.reason)}`;
+    case 'UnitMayReturn':
+      return `${unit} may run on ${shortId(event.machine)} again`;
+    case 'UnitFailsNoMore':
+      return `${unit} does not fail any more`;
     case 'UnitLeftWaiting':
       return `${unit} finds no machine: ${describeRejected(event.rejected)}`;
     default:
@@ -97,6 +141,10 @@ function passedOver(rejected: Readonly<Record<string, number>>): string {
   return Object.keys(rejected).length === 0 ? '' : `; passed over ${describeRejected(rejected)}`;
 }
 
+function after(awaits: string | undefined): string {
+  return awaits === undefined ? '' : `; starts when its copy on ${shortId(awaits)} has ended`;
+}
+
 function paint(event: Event, text: string, colour: boolean): string {
   const { red, green, yellow, cyan } = pc.createColors(colour);
   switch (event.type) {
@@ -105,6 +153,7 @@ function paint(event: Event, text: string, colour: boolean): string {
       return red(text);
     case 'UnitLeftWaiting':
     case 'MachineLeft':
+    case 'MachineCordoned':
       return yellow(text);
     case 'MachineJoined':
     case 'LeaderElected':
@@ -116,4 +165,23 @@ function paint(event: Event, text: string, colour: boolean): string {
     default:
       return text;
   }
+}
+
+function describeTrigger({
+  unit,
+  kind,
+  result,
+  starts,
+  refused = {},
+}: Extract<Event, { type: 'UnitTriggered' }>): string {
+  const how = kind === 'OnFailure' ? `has failed (${result})` : 'has ended';
+  const started = starts.filter((name) => !Object.hasOwn(refused, name));
+  const what = started.length > 0 ? [`${kind}= starts ${started.join(' ')}`] : [];
+  const not = Object.entries(refused).map(([name, why]) => `${kind}= cannot start ${name}: ${why}`);
+  return `${unit} ${how}: ${[...what, ...not].join('; ')}`;
+}
+
+function ignoring(unsupported: readonly string[] = []): string {
+  if (unsupported.length === 0) return '';
+  return `, its sender allows to ignore ${unsupported.map((name) => `${name}=`).join(' ')}`;
 }

@@ -4,12 +4,14 @@ import type { CommandReply, NamedUnit, RawUnitCommand } from '../shared/protocol
 import type { Awaited as Aim } from '../shared/protocol/queries.ts';
 import { awaitSteady, awaitUnits } from './awaitUnits.ts';
 import { type Client, withClient } from './client.ts';
-import { exitCode, FailureError } from './errors.ts';
+import { findCompanions } from './companions.ts';
+import { exitCode, FailureError, UsageError } from './errors.ts';
 import type { Io } from './io.ts';
 import type { Options } from './options.ts';
-import { describeOutcome } from './outcome.ts';
+import { describeOutcome, describeReload } from './outcome.ts';
+import { awaitRollout, beginRollout, type RollingWish, rollingWish } from './rollOut.ts';
 import { findUnits } from './unitFiles.ts';
-import { resolveUnits } from './unitNames.ts';
+import { expandBraces, isGlob, resolveUnits } from './unitNames.ts';
 import type { Invocation } from './verb.ts';
 
 type CommandType = RawUnitCommand['type'];
@@ -29,11 +31,23 @@ const chunkLimit = { units: 200, bytes: 256 * 1024 };
 /** For verbs that take unit files: `submit`, `load`, `start`. */
 export async function runBringing(call: Invocation, verb: UnitVerb): Promise<number> {
   const timeoutS = timeoutOf(call.options);
-  const units = await findUnits(call.args);
-  return withClient(call, (client) => runVerb(call, client, { ...verb, units, timeoutS }));
+  const words = call.args.flatMap(expandBraces);
+  // A glob means units that the cluster knows: for files the shell has resolved it.
+  const options = { allowUnsupported: call.options.flag('allowUnsupported') };
+  const named = words.filter((word) => !isGlob(word));
+  const found = await findUnits(named, options);
+  const files = found.map((unit, index) => ({ ...unit, typed: named[index] ?? unit.name }));
+  return withClient(call, async (client) => {
+    const known = await resolveUnits(client, words.filter(isGlob), { withTemplates: verb.type === 'SubmitUnits' });
+    const units = [...files.map(({ typed: _, ...unit }) => unit), ...known.map((name) => ({ name }))];
+    const companions = verb.type === 'SubmitUnits' ? [] : await findCompanions(client, files, options);
+    if (companions.length > 0) await sendAll(call, client, 'SubmitUnits', companions);
+    for (const { name } of companions) call.io.out(`${name}: submitted along`);
+    return runVerb(call, client, { ...verb, units, timeoutS });
+  });
 }
 
-/** For verbs on units that the cluster knows: `stop`, `unload`, `destroy`, `restart`. */
+/** For verbs on units that the cluster knows: `stop`, `unload`, `destroy`, `restart`, `reload`. */
 export async function runOnKnown(call: Invocation, verb: UnitVerb): Promise<number> {
   const timeoutS = timeoutOf(call.options);
   return withClient(call, async (client) => {
@@ -43,7 +57,13 @@ export async function runOnKnown(call: Invocation, verb: UnitVerb): Promise<numb
   });
 }
 
-function timeoutOf(options: Options): number {
+/** How long fleetctl makes one of its attempts last. */
+const attemptSeconds = 2;
+
+/** `--timeout`, seconds; or fleetctl's way to say it: `--block-attempts`, where 0 is for ever. */
+export function timeoutOf(options: Options): number {
+  const attempts = options.count('blockAttempts', { min: 0, max: longestTimeoutSeconds / attemptSeconds });
+  if (attempts !== undefined) return attempts === 0 ? longestTimeoutSeconds : attempts * attemptSeconds;
   return options.count('timeout', { min: 0, max: longestTimeoutSeconds }) ?? defaultTimeoutSeconds;
 }
 
@@ -55,6 +75,8 @@ interface Request extends UnitVerb {
 async function runVerb(call: Invocation, client: Client, request: Request): Promise<number> {
   const { io, options } = call;
   const { type, until, units } = request;
+  const rolling = rollingWish(options, request.timeoutS);
+  if (rolling) return rollOut(call, client, request, rolling);
   const minSeq = await sendAll(call, client, type, units);
   const names = [...new Set(units.map(({ name }) => name))];
   if (until !== null && !options.flag('block')) {
@@ -64,10 +86,29 @@ async function runVerb(call: Invocation, client: Client, request: Request): Prom
   return tellEffect(io, client, request, { names, minSeq });
 }
 
-async function tellEffect(
+async function rollOut(call: Invocation, client: Client, request: Request, rolling: RollingWish): Promise<number> {
+  const { io, options } = call;
+  const { units } = request;
+  if (chunksOf(units).length > 1) {
+    throw new UsageError(
+      `--max-unavailable takes up to ${chunkLimit.units} units with ${chunkLimit.bytes} bytes at once`,
+    );
+  }
+  const minSeq = await beginRollout(client, { units, rolling, allowUnsupported: options.flag('allowUnsupported') });
+  const names = [...new Set(units.map(({ name }) => name))];
+  if (!options.flag('block')) {
+    for (const name of names) io.out(`${name}: accepted`);
+    return exitCode.done;
+  }
+  await awaitRollout(client, io, { names, minSeq });
+  return tellEffect(io, client, request, { names, minSeq });
+}
+
+/** Waits until what was wished is so, or time is up, and says how it is then. */
+export async function tellEffect(
   io: Io,
   client: Client,
-  { until, timeoutS }: Request,
+  { type, until, timeoutS }: Pick<Request, 'until' | 'timeoutS'> & { type?: CommandType },
   sent: { names: string[]; minSeq: number },
 ): Promise<number> {
   const timeoutMs = until === null ? 0 : timeoutS * 1000;
@@ -75,7 +116,9 @@ async function tellEffect(
   const wait = { ...sent, until: until ?? 'inactive', timeoutMs, clock: systemClock, onProgress };
   const found = until === 'launched' ? await awaitSteady(client, wait) : await awaitUnits(client, wait);
   io.progress(null);
-  const outcomes = found.map((unit) => describeOutcome(unit, until, timeoutS));
+  const outcomes = found.map((unit) =>
+    type === 'ReloadUnits' && unit.settled ? describeReload(unit) : describeOutcome(unit, until, timeoutS),
+  );
   for (const { ok, lines } of outcomes) for (const line of lines) (ok ? io.out : io.err)(line);
   return outcomes.every(({ ok }) => ok) ? exitCode.done : exitCode.failed;
 }
@@ -83,11 +126,14 @@ async function tellEffect(
 /** Sends as many units at once as a message takes. Returns the sequence that contains the effect of all. */
 async function sendAll(call: Invocation, client: Client, type: CommandType, units: NamedUnit[]): Promise<number> {
   const { io, options } = call;
-  const replace = options.flag('replace') ? { replace: true } : {};
+  const wishes = {
+    ...(options.flag('replace') ? { replace: true } : {}),
+    ...(options.flag('allowUnsupported') ? { allowUnsupported: true } : {}),
+  };
   let seq = 0;
   let accepted = 0;
   for (const chunk of chunksOf(units)) {
-    const reply = await client.command({ type, units: chunk, ...replace });
+    const reply = await client.command({ type, units: chunk, ...wishes });
     if (!reply.ok) throw refusal(reply, filesMissing(type, chunk), { accepted, total: units.length });
     for (const warning of reply.warnings ?? []) io.err(warning);
     seq = Math.max(seq, reply.seq);

@@ -90,3 +90,19 @@ test('a file under a bad name is refused for its name', async (t) => {
   const dir = await directory(t, { 'a b.service': good });
   assert.match(await problemsOf(join(dir, 'a b.service')), /error: the unit name "a b\.service" contains " "/);
 });
+
+test('a Quadlet file is the service of its name, a template of instances too, with drop-ins of both kinds', async (t) => {
+  const text = '[Container]\nImage=a\n';
+  const dir = await directory(t, { 'web.container': text, 'app@.container': text });
+  for (const kind of ['container', 'service']) {
+    await mkdir(join(dir, `web.${kind}.d`));
+    await writeFile(join(dir, `web.${kind}.d`, `${kind}.conf`), `[Service]\nEnvironment=KIND=${kind}\n`);
+  }
+  const [web, app] = await findUnits([join(dir, 'web.container'), join(dir, 'app@1.container')]);
+  assert.equal(web?.name, 'web.service');
+  assert.deepEqual(web?.text?.match(/KIND=\w+/g), ['KIND=container', 'KIND=service']);
+  assert.deepEqual(app, { name: 'app@1.service', text });
+  await assert.rejects(
+    findUnits([join(await directory(t, { 'bad.container': '[Container]\nImgae=a\n' }), 'bad.container')]),
+  );
+});

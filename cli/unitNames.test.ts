@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Client } from './client.ts';
-import { resolveUnits, unitNameOf } from './unitNames.ts';
+import { expandBraces, resolveUnits, unitNameOf } from './unitNames.ts';
 
 /** A cluster that knows these units and nothing else. */
 function knowing(...names: string[]): Client {
@@ -32,4 +32,13 @@ test('a template does not run, so a glob can leave it out', async () => {
 
 test('a glob that matches nothing is refused, not taken for everything or nothing', async () => {
   await assert.rejects(resolveUnits(knowing('a.service'), ['b*']), /no unit of the cluster matches "b\*"/);
+});
+
+test('ranges and lists in braces mean what bash makes of them', () => {
+  assert.deepEqual(expandBraces('web@{1..3}.service'), ['web@1.service', 'web@2.service', 'web@3.service']);
+  assert.deepEqual(expandBraces('w@{09..11}'), ['w@09', 'w@10', 'w@11']);
+  assert.deepEqual(expandBraces('w@{2..1}'), ['w@2', 'w@1']);
+  assert.deepEqual(expandBraces('{a,b}@{1..2}'), ['a@1', 'a@2', 'b@1', 'b@2']);
+  assert.deepEqual(expandBraces('a{b}c'), ['a{b}c']);
+  assert.throws(() => expandBraces('w@{1..99999999}'), /more than 10000 names/);
 });

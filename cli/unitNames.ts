@@ -6,12 +6,37 @@ import { FailureError } from './errors.ts';
 
 /** What was typed, with `.service` where it has no type of unit, as fleetctl and systemctl take it. */
 export function withType(typed: string): string {
-  return unitTypes.some((type) => typed.endsWith(`.${type}`)) ? typed : `${typed}.service`;
+  return [...unitTypes, 'container'].some((type) => typed.endsWith(`.${type}`)) ? typed : `${typed}.service`;
 }
 
-/** The unit that a path or a name means. */
+const longestRange = 10_000;
+
+/**
+ * `web@{1..3}` as the names that bash(1) would make of it, also where the shell is another one, or it was quoted: ranges
+ * of numbers, with leading zeros where either end has them, and lists (`web@{a,b}`).
+ * @throws {FailureError} a range has more than 10,000 names.
+ */
+export function expandBraces(typed: string): string[] {
+  const [whole, from, to, list] = /\{(?:(\d+)\.\.(\d+)|([^{}]*,[^{}]*))\}/.exec(typed) ?? [];
+  if (whole === undefined) return [typed];
+  const words = list === undefined ? rangeOf(String(from), String(to)) : list.split(',');
+  // A replacement text would give `$` a meaning.
+  return words.flatMap((word) => expandBraces(typed.replace(whole, () => word)));
+}
+
+function rangeOf(from: string, to: string): string[] {
+  const [first, last] = [Number(from), Number(to)];
+  const count = Math.abs(last - first) + 1;
+  if (!(count <= longestRange)) throw new FailureError(`{${from}..${to}} are more than ${longestRange} names`);
+  const isPadded = [from, to].some((end) => end.length > 1 && end.startsWith('0'));
+  const width = isPadded ? Math.max(from.length, to.length) : 0;
+  const step = last < first ? -1 : 1;
+  return Array.from({ length: count }, (_, index) => String(first + index * step).padStart(width, '0'));
+}
+
+/** The unit that a path or a name means; Quadlet's `web.container` is `web.service`, podman-systemd.unit(5). */
 export function unitNameOf(typed: string): string {
-  return basename(withType(typed));
+  return basename(withType(typed)).replace(/\.container$/, '.service');
 }
 
 /** Whether it stands for all units that it matches; none of these characters can be in a name. */
@@ -29,9 +54,10 @@ export async function resolveUnits(
   typed: readonly string[],
   { withTemplates = true }: { withTemplates?: boolean } = {},
 ): Promise<string[]> {
-  const all = typed.some(isGlob) ? await knownUnits(client) : [];
+  const words = typed.flatMap(expandBraces);
+  const all = words.some(isGlob) ? await knownUnits(client) : [];
   const known = withTemplates ? all : all.filter((name) => !name.includes('@.'));
-  return [...new Set(typed.flatMap((word) => (isGlob(word) ? matching(word, known) : unitNameOf(word))))];
+  return [...new Set(words.flatMap((word) => (isGlob(word) ? matching(word, known) : unitNameOf(word))))];
 }
 
 async function knownUnits(client: Client): Promise<string[]> {

@@ -17,13 +17,21 @@ test('an unknown option is a usage error that says which one was probably meant'
   assert.throws(() => check('start', ['a'], { follow: true }), usageError(/"start" has no option --follow/));
 });
 
+test('an option that only fleetctl has is refused with what to do instead', () => {
+  assert.throws(
+    () => check('list-units', [], { endpoint: 'http://x' }),
+    usageError(/as fleetctl has: .*--server nats:/),
+  );
+  assert.throws(() => check('list-units', [], { tunnel: 'x' }), usageError(/ssh -N -L/));
+});
+
 test('an option that needs a value does not go without', () => {
   assert.throws(() => check('list-units', [], { dir: true }), usageError(/--dir needs a value/));
 });
 
 test('arguments are neither missing, nor too many, nor empty', () => {
   assert.throws(() => check('start', []), usageError(/needs an argument; usage: flotilla start UNIT\.\.\./));
-  assert.throws(() => check('journal', ['a', 'b']), usageError(/cannot make use of "b"/));
+  assert.throws(() => check('history', ['a', 'b']), usageError(/cannot make use of "b"/));
   assert.throws(() => check('list-units', ['a']), usageError(/cannot make use of "a"/));
   assert.throws(() => check('start', ['a', '']), usageError(/empty/));
 });

@@ -26,7 +26,27 @@ function checkOptions(verb: Verb, given: Readonly<Record<string, unknown>>): voi
   }
 }
 
+/** Options that fleetctl has for every verb, and what to do here instead. */
+const fleetctlOptions: Readonly<Record<string, string>> = {
+  '--endpoint': 'flotilla speaks to NATS itself: --server nats://HOST:4222, or FLOTILLA_SERVER',
+  '--tunnel':
+    'let ssh forward the port of NATS (ssh -N -L 4222:127.0.0.1:4222 HOST) and say --server nats://127.0.0.1:4222',
+  '--driver': 'there is one way to the cluster: --server, or FLOTILLA_SERVER',
+  '--request-timeout': 'a request is repeated for 15 s; --timeout says how long to wait for the effect',
+  '--debug': 'the logs of the services tell more; FLOTILLA_LOG_LEVEL=debug makes them tell all',
+  '--sign': 'units were never signed since fleet 0.11; leave it out',
+  '--output': 'the lines come as the unit wrote them; leave it out',
+  ...Object.fromEntries(
+    ['--ca-file', '--cert-file', '--key-file'].map((name) => [
+      name,
+      'TLS is set up at the NATS server and in --server tls://…',
+    ]),
+  ),
+};
+
 function unknownOption(verb: Verb, name: string, known: readonly string[]): UsageError {
+  const instead = fleetctlOptions[name];
+  if (instead !== undefined) return new UsageError(`"${verb.name}" has no option ${name}, as fleetctl has: ${instead}`);
   const meant = suggest(name, known);
   const hint = meant === null ? `"flotilla help ${verb.name}" lists its options` : `did you mean ${meant}?`;
   return new UsageError(`"${verb.name}" has no option ${name}: ${hint}`);

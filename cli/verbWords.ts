@@ -30,8 +30,8 @@ function verbLength(words: readonly string[]): number {
 
 const withValue = new Set(globalOptions.flatMap(([flags]) => (flags.includes('<') ? [flags.split(' ')[0]] : [])));
 
-/** Options that every verb has may stand before it, with their values. */
-function firstOperand(argv: readonly string[]): number {
+/** Where the verb stands: options that every verb has may stand before it, with their values. */
+export function firstOperand(argv: readonly string[]): number {
   let at = 0;
   while (argv[at]?.startsWith('-') && argv[at] !== '--') at += withValue.has(argv[at]) ? 2 : 1;
   return at;

@@ -20,9 +20,9 @@ export function placeOf({ machine, ip }: { machine: string | null; ip: string | 
   return ip === null ? id : `${id}/${ip}`;
 }
 
-/** `active (running)`, as systemctl has it. */
-export function stateOf({ active, sub }: Pick<UnitStateView, 'active' | 'sub'>): string {
-  return `${active} (${sub})`;
+/** `active (running)`, as systemctl has it; with a health check `active (running, healthy)`. */
+export function stateOf({ active, sub, health }: Pick<UnitStateView, 'active' | 'sub' | 'health'>): string {
+  return `${active} (${health === undefined ? sub : `${sub}, ${health}`})`;
 }
 
 /** Why a unit is as it is: `main process exited with status 1 (exit-code)`. */
@@ -52,4 +52,9 @@ export function describeSpan(ms: number): string {
     left -= whole * seconds;
   }
   return parts.slice(0, 2).join(' ') || '0s';
+}
+
+/** `113f16a7… (host)`. */
+export function machineLabel({ id, hostname }: { id: string; hostname: string }): string {
+  return `${shortId(id)} (${hostname})`;
 }

@@ -10,6 +10,7 @@ await build({
     scheduler: 'services/scheduler/main.ts',
     node: 'services/node/main.ts',
     kv: 'services/kv/main.ts',
+    api: 'services/api/main.ts',
   },
   outdir: 'dist',
   bundle: true,
@@ -23,7 +24,8 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
   // dockerode pulls in ssh2 and grpc, which load native parts by path; pino starts worker threads by path.
-  external: ['dockerode', 'pino'],
+  // fastify's schema compilers write code that requires their parts by name.
+  external: ['dockerode', 'pino', 'fastify'],
   logLevel: 'warning',
 });
 await chmod('dist/flotilla.js', 0o755);

@@ -24,6 +24,8 @@ interface Result {
 /** Collects what the tests say, prints one line a test as they end, and the summary at the end. */
 export interface TestReport {
   add(test: EndedTest, passed: boolean): void;
+  /** What a test wants to be read, such as how much it compared. */
+  addNote(file: string, text: string): void;
   /** What a test file wrote; shown only when one of its tests failed. */
   addOutput(file: string, text: string): void;
   /** Something that is not a test went wrong, and counts as one. */
@@ -40,9 +42,13 @@ export function createTestReport(print: (line: string) => void, root = process.c
   const outputs = new Map<string, string>();
   let heading = '';
 
+  function head(file: string): void {
+    if (file !== heading) print(file);
+    heading = file;
+  }
+
   function record(result: Result, nesting: number): void {
-    if (result.file !== heading) print(result.file);
-    heading = result.file;
+    head(result.file);
     print(`${'  '.repeat(nesting + 1)}${marks[result.outcome]} ${result.title} (${formatMs(result.durationMs)})`);
     results.push(result);
   }
@@ -53,6 +59,10 @@ export function createTestReport(print: (line: string) => void, root = process.c
       if (test.details.type === 'suite' && passed) return;
       const result = resultOf(test, passed, file);
       if (result !== null) record(result, test.nesting);
+    },
+    addNote(file, text) {
+      head(relative(root, file));
+      for (const line of text.split('\n')) print(`    · ${line}`);
     },
     addOutput(file, text) {
       const name = relative(root, file);

@@ -14,6 +14,8 @@ export async function runTestFiles(
   const stream = run({ files: files.map((file) => resolve(file)), concurrency: 2, timeout: fileTimeoutMs });
   stream.on('test:pass', (test) => report.add(test, true));
   stream.on('test:fail', (test) => report.add(test, false));
+  // Without a file it is a count that the runner makes itself.
+  stream.on('test:diagnostic', ({ file, message }) => file !== undefined && report.addNote(file, message));
   stream.on('test:stdout', ({ file, message }) => report.addOutput(file ?? '', message));
   stream.on('test:stderr', ({ file, message }) => report.addOutput(file ?? '', message));
   await finished(stream.resume());

@@ -62,11 +62,11 @@ async function findCompose(dir: string): Promise<string[]> {
   return [await takeFromDebianArchive({ dir, etc: '/etc', progress() {}, name: 'docker-compose', program, check })];
 }
 
-test('it is the cluster that `flotilla up` brings up: NATS, a scheduler, a store and three nodes, each with its own data', () => {
+test('it is the cluster that `flotilla up` brings up: NATS, a scheduler, a store, an API and three nodes, each with its own data', () => {
   const services = keysBelow('services:');
-  assert.deepEqual(services, ['nats', 'scheduler', 'kv', 'node-1', 'node-2', 'node-3']);
-  // What a store knows is on the log.
-  const keeping = services.filter((service) => service !== 'kv');
+  assert.deepEqual(services, ['nats', 'scheduler', 'kv', 'api', 'node-1', 'node-2', 'node-3']);
+  // What a store or an API knows is on the log.
+  const keeping = services.filter((service) => service !== 'kv' && service !== 'api');
   assert.deepEqual(keysBelow('volumes:'), keeping);
   for (const service of keeping) {
     const mounts = block(`  ${service}:`).filter((line) => /^ {6}- /.test(line));
@@ -107,6 +107,6 @@ test('the image is built from what there is, and runs the commands that Compose 
   const verbs = [...compose.matchAll(/^ {4}command: \[("\w+"(?:, "\w+")?), "--server"/gm)].map(([, words = '']) =>
     words.replaceAll(/[",]/g, ''),
   );
-  assert.deepEqual(new Set(verbs), new Set(['scheduler', 'kv serve', 'node']));
+  assert.deepEqual(new Set(verbs), new Set(['scheduler', 'kv serve', 'api', 'node']));
   for (const verb of verbs) assert.match(help, new RegExp(`^\\s*${verb}\\b`, 'm'));
 });

@@ -1,5 +1,4 @@
 /** A store of ours and a real etcd, side by side. */
-import { readFile } from 'node:fs/promises';
 import { createEtcdClient, type EtcdClient, untilItAnswers } from '../../test/support/etcdClient.ts';
 import { type KvCluster, type StoreProcess, startKvCluster } from '../../test/support/kvCluster.ts';
 import { type RunningEtcd, startEtcd } from './etcd.ts';
@@ -53,12 +52,6 @@ function side(name: string, address: string, process: { readonly pid: number }):
       return process.pid;
     },
   };
-}
-
-/** Resident memory of a process, MB. */
-export async function residentMb(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
 }
 
 /** A row beside etcd. `goal`: what the project wants, and whether it is so. */

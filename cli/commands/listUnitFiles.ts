@@ -1,6 +1,6 @@
 import { withClient } from '../client.ts';
 import { exitCode } from '../errors.ts';
-import { lookOf, printRows, unitFileColumns, unitFileJson } from '../render.ts';
+import { lookOf, printRows, unitFileFields, unitFileJson } from '../render.ts';
 import type { Invocation } from '../verb.ts';
 
 export async function listUnitFiles(call: Invocation): Promise<number> {
@@ -8,7 +8,7 @@ export async function listUnitFiles(call: Invocation): Promise<number> {
     Promise.all([client.query({ type: 'ListUnitFiles' }), client.query({ type: 'ListMachines' })]),
   );
   const ips = new Map(machines.data.machines.map(({ id, ip }) => [id, ip]));
-  const columns = unitFileColumns(lookOf(call.options, call.io), ips);
-  printRows(call, files.data.units, { columns, asJson: unitFileJson });
+  const fields = unitFileFields(lookOf(call.options, call.io), ips);
+  printRows(call, files.data.units, { fields, asJson: unitFileJson });
   return exitCode.done;
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { clusterDirectory, findServiceEndpoint } from '../endpoint.ts';
 import { UsageError } from '../errors.ts';
 import type { Io } from '../io.ts';
@@ -8,6 +8,7 @@ import type { Invocation } from '../verb.ts';
 /** Runs a node in this process until it is told to stop. */
 export async function node({ options, io }: Invocation): Promise<number> {
   const [machineId, ip, dockerSocket] = [options.text('machineId'), options.text('ip'), options.text('dockerSocket')];
+  const registryAuth = options.text('registryAuth');
   const nodeOptions = {
     directory: options.text('dir') ?? join(clusterDirectory(undefined, io.env), 'node'),
     metadata: parseMetadata(options.text('metadata') ?? ''),
@@ -15,6 +16,7 @@ export async function node({ options, io }: Invocation): Promise<number> {
     ...(machineId === undefined ? {} : { machineId }),
     ...(ip === undefined ? {} : { ip }),
     ...(dockerSocket === undefined ? {} : { dockerSocket }),
+    ...(registryAuth === undefined ? {} : { registryAuth: resolve(registryAuth) }),
     ...storeAccess(options, io.env),
   };
   const endpoint = await findServiceEndpoint(options, io.env);

@@ -2,15 +2,16 @@ import { systemClock } from '../../shared/clock/systemClock.ts';
 import { serializeState } from '../../shared/domain/serializeState.ts';
 import { machines, unitStates } from '../../shared/domain/views.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
-import { Projection } from '../../shared/log/projection.ts';
-import { decodeCommit } from '../../shared/protocol/commit.ts';
+import { type Folded, foldUntil } from '../../shared/log/history.ts';
+import type { Projection } from '../../shared/log/projection.ts';
+import type { HistoryPoint } from '../../shared/protocol/queries.ts';
 import { hashState } from '../../shared/protocol/stateHash.ts';
 import { type Client, withClient } from '../client.ts';
 import { exitCode, FailureError } from '../errors.ts';
-import { readHistory } from '../history.ts';
+import { columnsOf } from '../fields.ts';
 import type { Io } from '../io.ts';
-import { type Moment, parseMoment } from '../moment.ts';
-import { lookOf, machineColumns, unitColumns } from '../render.ts';
+import { parseMoment } from '../moment.ts';
+import { lookOf, machineFields, unitFields } from '../render.ts';
 import { renderTable } from '../table.ts';
 import type { Invocation } from '../verb.ts';
 
@@ -82,37 +83,26 @@ function different(replayed: string, live: string): FailureError {
   });
 }
 
-interface Folded {
-  projection: Projection;
-  commits: number;
-  events: number;
+interface Replayed extends Folded {
   seconds: number;
 }
 
-/**
- * The state as of a sequence, or as of a time: then before the first commit that is later.
- * @throws {BrokenChainError | CorruptCommitError | NewerSchemaError} the history is damaged.
- */
-async function fold(log: EventLog, until: Moment, io: Io): Promise<Folded> {
+async function fold(log: EventLog, until: HistoryPoint, io: Io): Promise<Replayed> {
   const started = systemClock.monotonicNow();
-  const folded: Folded = { projection: new Projection(), commits: 0, events: 0, seconds: 0 };
-  for await (const record of readHistory(log, {})) {
-    if ('seq' in until ? record.seq > until.seq : decodeCommit(record.data).at > until.at) break;
-    folded.events += folded.projection.apply(record).events.length;
-    folded.commits += 1;
-    folded.seconds = (systemClock.monotonicNow() - started) / 1000;
-    if (folded.commits % progressEvery === 0) io.progress(`${folded.events} events, ${rate(folded)}`);
-    if ('seq' in until && record.seq === until.seq) break;
-  }
+  const seconds = () => (systemClock.monotonicNow() - started) / 1000;
+  const folded = await foldUntil(log, until, (soFar) => {
+    if (soFar.commits % progressEvery !== 0) return;
+    io.progress(`${soFar.events} events, ${rate({ ...soFar, seconds: seconds() })}`);
+  });
   io.progress(null);
-  return folded;
+  return { ...folded, seconds: seconds() };
 }
 
 function beyondTheEnd(wanted: number, last: number): FailureError {
   return new FailureError(`there is no sequence ${wanted} yet: the history ends at ${last}`);
 }
 
-function describeFold(folded: Folded): string[] {
+function describeFold(folded: Replayed): string[] {
   const { commits, events, seconds } = folded;
   return [
     `replayed ${events} events in ${commits} commits in ${seconds.toFixed(2)} s (${rate(folded)})`,
@@ -120,7 +110,7 @@ function describeFold(folded: Folded): string[] {
   ];
 }
 
-function rate({ events, seconds }: Folded): string {
+function rate({ events, seconds }: Replayed): string {
   return `${Math.round(events / Math.max(seconds, 0.001)).toLocaleString('en')} events/s`;
 }
 
@@ -130,7 +120,7 @@ function printState({ io, options }: Invocation, { state, seq }: Projection): vo
   const table = { columns: io.columns, legend: true };
   io.out(`The state at sequence ${seq}:`);
   io.out('');
-  for (const line of renderTable(machines(state), machineColumns(look), table)) io.out(line);
+  for (const line of renderTable(machines(state), columnsOf(machineFields(look)), table)) io.out(line);
   io.out('');
-  for (const line of renderTable(unitStates(state), unitColumns(look), table)) io.out(line);
+  for (const line of renderTable(unitStates(state), columnsOf(unitFields(look)), table)) io.out(line);
 }

@@ -1,11 +1,11 @@
 import { systemClock } from '../../shared/clock/systemClock.ts';
 import { type Cluster, type LaunchOptions, launchCluster } from '../../shared/embedded/cluster.ts';
-import type { ClusterFile } from '../../shared/embedded/clusterFile.ts';
+import { type ClusterFile, readClusterFile } from '../../shared/embedded/clusterFile.ts';
 import { awaitMachines } from '../awaitMachines.ts';
 import { renderBox } from '../box.ts';
 import { connectTo } from '../client.ts';
 import { clusterDirectory, defaultDirectory, namedEndpoint } from '../endpoint.ts';
-import { exitCode } from '../errors.ts';
+import { exitCode, UsageError } from '../errors.ts';
 import type { Invocation } from '../verb.ts';
 import { count, shortId } from '../words.ts';
 
@@ -14,9 +14,13 @@ const mostNodes = 100;
 /** A machine that died is up again after this time: long enough to see its units move. */
 const nodeReturnMs = 10_000;
 const mostSchedulers = 9;
+/** JetStream keeps no more copies. */
+const natsServerCounts = ['1', '3', '5'] as const;
 const mostStores = 9;
 /** etcd's own. */
 const etcdPort = 2379;
+/** Not etcd's; fleet's own is a unix socket. */
+const apiPort = 7070;
 /** Signals this close to the first one are the same wish. */
 const echoMs = 500;
 /** What shells report of a program that SIGINT ended. */
@@ -32,7 +36,7 @@ export async function up(call: Invocation): Promise<number> {
     io.err('stopping the units and then the cluster; once more, and it ends at once and leaves the units running');
     stop.abort();
   }, stopAtOnce);
-  cluster = await launchCluster(launchOptions(call));
+  cluster = await launchCluster(await launchOptions(call));
   await announce(call, cluster.file, stop.signal);
   if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
   await cluster.stop();
@@ -40,15 +44,22 @@ export async function up(call: Invocation): Promise<number> {
   return exitCode.done;
 }
 
-function launchOptions({ options, io }: Invocation): LaunchOptions {
+async function launchOptions({ options, io }: Invocation): Promise<LaunchOptions> {
   const server = options.text('server');
   const runtime = options.choice('runtime', ['auto', 'process']);
+  const nats = options.choice('nats', natsServerCounts);
+  if (server !== undefined && nats !== undefined)
+    throw new UsageError('--nats is for NATS servers of its own: leave out --server, or leave out --nats');
+  const dir = clusterDirectory(options.text('dir'), io.env);
+  const replicas = Number(nats ?? ((await readClusterFile(dir))?.nats.length || 1));
   return {
-    dir: clusterDirectory(options.text('dir'), io.env),
+    dir,
     nodes: options.count('nodes', { min: 1, max: mostNodes }) ?? defaultNodes,
-    schedulers: options.count('schedulers', { min: 1, max: mostSchedulers }) ?? 1,
-    stores: options.count('stores', { min: 0, max: mostStores }) ?? 1,
+    schedulers: options.count('schedulers', { min: 1, max: mostSchedulers }) ?? replicas,
+    stores: options.count('stores', { min: 0, max: mostStores }) ?? replicas,
+    ...(nats === undefined ? {} : { natsServers: replicas }),
     etcdPort,
+    ...(options.flag('api') ? { apiPort } : {}),
     // The same program, started the same way.
     command: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
     nodeReturnMs,
@@ -74,8 +85,7 @@ function onSignals(first: () => void, again: () => void): void {
 
 /** Ends our processes and ourselves without another moment's delay. The next `up` finds and adopts the units. */
 function abandon(file: Readonly<ClusterFile> | null): never {
-  const services =
-    file === null ? [] : [...file.schedulers, ...file.stores, ...file.nodes, ...(file.nats ? [file.nats] : [])];
+  const services = file === null ? [] : [...file.schedulers, ...file.stores, ...file.apis, ...file.nodes, ...file.nats];
   for (const { pid } of services) if (pid !== undefined) killIfThere(pid);
   process.exit(interrupted);
 }
@@ -111,8 +121,9 @@ function summary({ options, io }: Invocation, file: Readonly<ClusterFile>): stri
   return renderBox([
     `Flotilla runs: ${count(file.nodes.length, 'node')}, ${count(file.schedulers.length, 'scheduler')}`,
     '',
-    `server     ${file.server}`,
+    ...file.server.split(',').map((server) => `server     ${server}`),
     ...file.stores.map(({ port }) => `etcd API   127.0.0.1:${port}`),
+    ...file.apis.map(({ port }) => `fleet API  http://127.0.0.1:${port}`),
     `directory  ${clusterDirectory(typed, io.env)} (logs in logs/)`,
     `nodes      ${file.nodes.map(({ id }) => shortId(id)).join(' ')}`,
     '',

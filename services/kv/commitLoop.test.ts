@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { createSimulatedClock } from '../../shared/clock/simulatedClock.ts';
 import type { KvEvent } from '../../shared/domain/kv.ts';
 import { FencedError } from '../../shared/log/appendOnce.ts';
@@ -92,6 +93,30 @@ describe('the commit loop', () => {
     await loop.prove();
     await written;
     assert.equal(fences.proofs, 1);
+    stop();
+  });
+
+  test('waits for the commit that is under way before it proves anything: others may have seen it on the log', async () => {
+    let store: () => void = () => undefined;
+    const underWay = new Promise<void>((resolve) => {
+      store = resolve;
+    });
+    const append = async () => {
+      await underWay;
+      return { seq: 1, duplicate: false };
+    };
+    const { loop, projection, fences, stop } = start({ append });
+    const writing = loop.submit(batch('k'));
+    await immediate();
+    let seq = -1;
+    const proving = loop.prove().then(() => {
+      seq = projection.seq;
+    });
+    await immediate();
+    assert.deepEqual([fences.proofs, seq], [1, -1]);
+    store();
+    await Promise.all([writing, proving]);
+    assert.equal(seq, 1);
     stop();
   });
 

@@ -44,6 +44,8 @@ export class KvCommitLoop {
   readonly #waiting = new Map<string, Pending>();
   #queue: Pending[] = [];
   #provers: Prover[] = [];
+  /** The commit whose outcome is open. */
+  #underWay: Promise<void> | null = null;
   #wake: () => void = () => {};
   #over = false;
   #mostBytes: number;
@@ -83,13 +85,18 @@ export class KvCommitLoop {
 
   /**
    * Proves that this store leads: by the next commit where there is something to commit, else on the fence. What begins
-   * after the call, and succeeds, proves it.
+   * after the call, and succeeds, proves it. A commit that is under way is waited for, too: it may be on the log already,
+   * and other replicas may have shown it to somebody, before this one hears of it.
    * @throws {FencedError} it does not lead (any more).
    */
   prove(): Promise<void> {
     if (this.#over) return Promise.reject(new FencedError('the term is over'));
-    if (this.#queue.length === 0) return this.#proveOnFence();
+    if (this.#queue.length === 0) return this.#proveBeside(this.#underWay);
     return new Promise((resolve, reject) => this.#provers.push({ resolve, reject }));
+  }
+
+  async #proveBeside(underWay: Promise<void> | null): Promise<void> {
+    await Promise.all([this.#proveOnFence(), underWay]);
   }
 
   /** Runs until `signal` aborts or the log says that somebody else leads (then it rejects with FencedError). */
@@ -97,12 +104,18 @@ export class KvCommitLoop {
     signal.addEventListener('abort', () => this.#wake(), { once: true });
     try {
       while (!signal.aborted) {
-        if (this.#queue.length > 0) await this.#commitNext();
-        else await this.#idle(signal);
+        if (this.#queue.length === 0) await this.#idle(signal);
+        else await this.#commitAlone();
       }
     } finally {
       this.#dismiss();
     }
+  }
+
+  async #commitAlone(): Promise<void> {
+    this.#underWay = this.#commitNext();
+    await this.#underWay;
+    this.#underWay = null;
   }
 
   #idle(signal: AbortSignal): Promise<void> {

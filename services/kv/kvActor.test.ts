@@ -158,6 +158,19 @@ describe('of several stores', () => {
     assert.ok(['no-leader', 'timeout'].includes(result.error.code));
   });
 
+  test('a write takes twelve seconds at most, also when its store learns late that it does not lead', async (t) => {
+    const stores = new MemoryStores(t);
+    const [a] = await three(stores);
+    a.isolate();
+    const begun = stores.clock.monotonicNow();
+    const write = a.service.execute(put('k', 'v'));
+    await stores.clock.advance(8_000);
+    a.log.setConnected(true);
+    const result = await stores.resolve(write, 500);
+    assert.deepEqual(result, { ok: false, error: { code: 'timeout' } });
+    assert.ok(stores.clock.monotonicNow() - begun <= 12_500);
+  });
+
   test('leadership is handed over to the member that is named', async (t) => {
     const stores = new MemoryStores(t);
     const [a, b] = await three(stores);

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { nanoid } from 'nanoid';
 import { pino } from 'pino';
 import { connectPatiently } from '../../shared/bus/connectPatiently.ts';
+import type { NatsAccess } from '../../shared/bus/natsAccess.ts';
 import { createNatsBus } from '../../shared/bus/natsBus.ts';
 import { systemClock } from '../../shared/clock/systemClock.ts';
 import { createJetStreamLog } from '../../shared/log/jetStreamLog.ts';
@@ -15,10 +16,7 @@ import { memberId } from './identity.ts';
 import { startKv } from './kvActor.ts';
 import { serveNative } from './nats/nativeApi.ts';
 
-export interface KvOptions {
-  server: string;
-  user?: string;
-  password?: string;
+export interface KvOptions extends NatsAccess {
   /** Copies of each stream; absent: one, or as many as there are. */
   replicas?: number;
   /** Names the store among its like; absent: the host's name. */
@@ -43,7 +41,7 @@ export async function main(options: KvOptions): Promise<number> {
   const { name = hostname(), host, port, quotaBytes, keepRevisions, replicas } = options;
   const link = await connectPatiently({ ...options, name: `flotilla kv ${name}` }, { clock: systemClock, onWaiting });
   const copies = replicas === undefined ? {} : { replicas };
-  await keepStreams(link, { onError, ...copies });
+  await keepStreams(link, { onError, onWaiting, timeoutMs: Number.POSITIVE_INFINITY, ...copies });
   const bus = createNatsBus(link);
   const clientUrls = options.advertise ?? [`http://${host}:${port}`];
   let cannotListen: Error | null = null;

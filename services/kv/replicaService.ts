@@ -34,7 +34,7 @@ export interface ReplicaServiceParts {
 
 /** How long a request may take in all: NATS's own elections take up to 9 s. */
 const patienceMs = 12_000;
-const attemptMs = 5_000;
+const longestAttemptMs = 5_000;
 
 /** {@link KvService} of a replica: by its own term while it leads, else over NATS. */
 export class ReplicaService implements KvService {
@@ -173,12 +173,14 @@ export class ReplicaService implements KvService {
     subject: string,
     message: () => object,
   ): Promise<R | { ok: false; error: KvError }> {
+    const begun = this.#parts.clock.monotonicNow();
     const own = await this.#own(ask, patienceMs);
     if (own && isFinal(own)) return own;
+    const timeoutMs = patienceMs - (this.#parts.clock.monotonicNow() - begun);
     const data = encodeJson(message());
-    const attempt = async (timeoutMs: number) =>
-      (await this.#own(ask, timeoutMs)) ?? this.#request<R>(subject, data, timeoutMs);
-    return this.#askUntilAnswered<R | typeof tooLate>(attempt, own !== undefined);
+    const attempt = async (attemptMs: number) =>
+      (await this.#own(ask, attemptMs)) ?? this.#request<R>(subject, data, attemptMs);
+    return this.#askUntilAnswered<R | typeof tooLate>(attempt, { timeoutMs, doubtful: own !== undefined });
   }
 
   /** While it leads. A leader that is cut off waits for the log, but nobody waits for it for ever. */
@@ -193,16 +195,16 @@ export class ReplicaService implements KvService {
   /** Until one who leads has answered. `doubtful`: it may have been done already. */
   async #askUntilAnswered<R extends PeerReply | KvBatchReply>(
     ask: (timeoutMs: number) => Promise<R>,
-    doubtful: boolean,
+    { timeoutMs, doubtful }: { timeoutMs: number; doubtful: boolean },
   ): Promise<R | { ok: false; error: KvError }> {
     const { clock, signal } = this.#parts;
-    const attempt = async (timeoutMs: number): Promise<Attempt<R>> => {
-      const reply = await ask(timeoutMs);
+    const attempt = async (attemptMs: number): Promise<Attempt<R>> => {
+      const reply = await ask(attemptMs);
       if (reply.ok || !isPassing(reply.error)) return { value: reply };
       return { retry: 'the store that was asked no longer leads', doubtful: isDoubtful(reply.error) };
     };
     try {
-      return await askPatiently(attempt, { clock, signal, timeoutMs: patienceMs, attemptMs });
+      return await askPatiently(attempt, { clock, signal, timeoutMs, attemptMs: longestAttemptMs });
     } catch (error) {
       if (error instanceof BusClosedError) return { ok: false, error: { code: 'stopped' } };
       if (!(error instanceof NoLeaderError)) throw error;

@@ -11,30 +11,97 @@ export interface HeartbeatOptions {
   clock: Clock;
   intervalMs: number;
   beat: () => Heartbeat;
-  onReply: (reply: HeartbeatReply) => void;
+  /** Registers who is told of something that is not to wait for the next heartbeat; returns what ends that. */
+  onNews?: (listener: () => void) => () => void;
+  /** `sentAt`: when the heartbeat went out that it answers, monotonic ms. */
+  onReply: (reply: HeartbeatReply, sentAt: number) => void;
   /** No leader answered, `missed` times in a row. */
   onMissed: (missed: number) => void;
 }
 
+/** An answer is waited for this many intervals: on slow links several heartbeats are under way at a time. */
+const patience = 4;
+/** Heartbeats are this far apart at least, whatever there is to tell, ms. */
+const leastIntervalMs = 50;
+/** Of so many answers the middle one says how long they take: one that took long once means nothing. */
+const remembered = 7;
+/** Answers that are faster than this are not worth telling, ms. */
+const promptMs = 100;
+
 /** Tells the leader every `intervalMs` that this machine is there, until `signal` aborts. Never rejects for want of one. */
 export async function runHeartbeat(options: HeartbeatOptions, signal: AbortSignal): Promise<void> {
-  const { clock, intervalMs, onReply, onMissed } = options;
-  for (let missed = 0; !signal.aborted; ) {
-    const sentAt = clock.monotonicNow();
-    const reply = await sendBeat(options);
+  const { clock, intervalMs, beat, onReply, onMissed, onNews } = options;
+  const took: number[] = [];
+  let missed = 0;
+  const settle = (reply: HeartbeatReply | null, sentAt: number) => {
     if (signal.aborted) return;
     missed = reply ? 0 : missed + 1;
-    if (reply) onReply(reply);
-    else onMissed(missed);
-    await delay(clock, Math.max(0, sentAt + intervalMs - clock.monotonicNow()), signal);
+    if (!reply) return onMissed(missed);
+    took.push(clock.monotonicNow() - sentAt);
+    if (took.length > remembered) took.shift();
+    onReply(reply, sentAt);
+  };
+  const broken = new AbortController();
+  const over = AbortSignal.any([signal, broken.signal]);
+  const pause = new Pause(clock, over);
+  const quiet = onNews?.(() => pause.cutShort());
+  while (!over.aborted) {
+    const sentAt = clock.monotonicNow();
+    const answeredInMs = median(took);
+    sendBeat(options, { ...beat(), ...(answeredInMs > promptMs ? { answeredInMs } : {}) }).then(
+      (reply) => settle(reply, sentAt),
+      (error) => broken.abort(error),
+    );
+    await pause.for(intervalMs);
+  }
+  quiet?.();
+  if (broken.signal.aborted && !signal.aborted) throw broken.signal.reason;
+}
+
+/** What lies between two heartbeats. */
+class Pause {
+  readonly #clock: Clock;
+  readonly #over: AbortSignal;
+  #begunAt = 0;
+  #isCutShort = false;
+  #end: () => void = () => undefined;
+
+  constructor(clock: Clock, over: AbortSignal) {
+    this.#clock = clock;
+    this.#over = over;
+    over.addEventListener('abort', () => this.#end(), { once: true });
+  }
+
+  async for(ms: number): Promise<void> {
+    const ended = new AbortController();
+    this.#end = () => ended.abort();
+    this.#begunAt = this.#clock.monotonicNow();
+    this.#isCutShort = false;
+    if (!this.#over.aborted) await delay(this.#clock, ms, ended.signal);
+  }
+
+  /** However much there is to tell, heartbeats keep their distance. */
+  cutShort(): void {
+    if (this.#isCutShort) return;
+    this.#isCutShort = true;
+    const passed = this.#clock.monotonicNow() - this.#begunAt;
+    this.#clock.setTimeout(() => this.#end(), Math.max(0, leastIntervalMs - passed));
   }
 }
 
-async function sendBeat({ machine, bus, intervalMs, beat }: HeartbeatOptions): Promise<HeartbeatReply | null> {
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+}
+
+/** Null: nobody who leads has answered in time. */
+export async function sendBeat(
+  { machine, bus, intervalMs }: Pick<HeartbeatOptions, 'machine' | 'bus' | 'intervalMs'>,
+  heartbeat: Heartbeat,
+): Promise<HeartbeatReply | null> {
   try {
-    const data = encodeJson(beat());
+    const timeoutMs = patience * intervalMs;
     return parseHeartbeatReply(
-      (await bus.request(subjects.heartbeat(machine), data, { timeoutMs: 2 * intervalMs })).data,
+      (await bus.request(subjects.heartbeat(machine), encodeJson(heartbeat), { timeoutMs })).data,
     );
   } catch (error) {
     if (error instanceof NoRespondersError || error instanceof RequestTimeoutError) return null;

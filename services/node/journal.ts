@@ -4,7 +4,7 @@ import { encodeJson } from '../../shared/protocol/json.ts';
 import { type JournalReply, type JournalRequest, journalKeepAliveMs } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { parseJournalRequest } from './parseMessages.ts';
-import type { Runtime } from './runtime/runtime.ts';
+import type { JournalLine, JournalOptions, Runtime } from './runtime/runtime.ts';
 
 export interface JournalServiceOptions {
   machine: string;
@@ -78,25 +78,31 @@ async function endWithInterest(clock: Clock, stream: Stream): Promise<void> {
 /** Sends a runtime's lines: gathered while there are many of them at once, one by one when they come one by one. */
 async function pump(
   runtime: Runtime,
-  { unit, lines, follow }: JournalRequest,
+  { unit, lines, follow, since, until, stamps }: JournalRequest,
   signal: AbortSignal,
   send: (reply: JournalReply) => void,
 ): Promise<void> {
-  let gathered: string[] = [];
+  let gathered: JournalLine[] = [];
   let size = 0;
   const flush = () => {
-    if (gathered.length > 0) send({ lines: gathered });
+    const texts = gathered.map(({ text }) => text);
+    if (texts.length > 0) send({ lines: texts, ...(stamps ? { at: gathered.map(({ at }) => at) } : {}) });
     gathered = [];
     size = 0;
   };
   try {
-    for await (const line of runtime.journal(unit, { lines, follow, signal })) {
+    for await (const line of linesOf(runtime, unit, { lines, follow, since, until, signal })) {
       if (gathered.length === 0) setImmediate(flush);
       gathered.push(line);
-      size += line.length;
+      size += line.text.length;
       if (size > batchSize) flush();
     }
   } finally {
     flush();
   }
+}
+
+async function* linesOf(runtime: Runtime, unit: string, options: JournalOptions): AsyncGenerator<JournalLine> {
+  if (runtime.stampedJournal) yield* runtime.stampedJournal(unit, options);
+  else for await (const text of runtime.journal(unit, options)) yield { at: null, text };
 }

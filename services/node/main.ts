@@ -1,11 +1,12 @@
 import { writeFile } from 'node:fs/promises';
-import { release } from 'node:os';
+import { release, uptime } from 'node:os';
 import { join } from 'node:path';
 import { nanoid } from 'nanoid';
 import { type Logger, pino } from 'pino';
 import { connectPatiently } from '../../shared/bus/connectPatiently.ts';
 import { createDeferredBus } from '../../shared/bus/deferredBus.ts';
 import { KvClient } from '../../shared/bus/kvClient.ts';
+import type { NatsAccess } from '../../shared/bus/natsAccess.ts';
 import { createNatsBus } from '../../shared/bus/natsBus.ts';
 import type { NatsLink } from '../../shared/bus/natsConnection.ts';
 import { delay } from '../../shared/clock/clock.ts';
@@ -20,22 +21,25 @@ import { ensureStreams } from '../../shared/log/jetStreamStreams.ts';
 import { createSubjectWriter } from '../../shared/log/subjectWriter.ts';
 import { streams, subjects } from '../../shared/protocol/subjects.ts';
 import { version } from '../../shared/version.ts';
+import { serveActivities } from './activity.ts';
 import { Announcer } from './announcer.ts';
+import { createMachineFacts } from './conditions/machineFacts.ts';
+import { serveExecs } from './exec.ts';
 import { hostCapacity, primaryIp, readIdentity } from './identity.ts';
 import { serveJournals } from './journal.ts';
+import { keepLeases } from './leases.ts';
 import { type Node, startNode } from './nodeActor.ts';
 import { createNodeStore } from './nodeStore.ts';
 import { createReporter } from './reporter.ts';
 import { createDockerRuntime } from './runtime/docker.ts';
 import { createProcessRuntime } from './runtime/process.ts';
+import { SocketSite } from './sockets/socketHolder.ts';
 import { followStoreEndpoint, type StoreEndpointOptions } from './storeEndpoint.ts';
 import { storeVariables } from './unitEnvironment.ts';
 import { UnitRegistry } from './unitRegistry.ts';
+import { serveUsage } from './usage.ts';
 
-export interface NodeOptions {
-  server: string;
-  user?: string;
-  password?: string;
+export interface NodeOptions extends NatsAccess {
   /** The node's own: identity, memory, what its processes leave. */
   directory: string;
   machineId?: string;
@@ -44,6 +48,8 @@ export interface NodeOptions {
   /** `auto`: docker too, as soon as an engine answers. */
   runtime: 'auto' | 'process';
   dockerSocket?: string;
+  /** File with credentials for registries, as docker writes it; absent: docker's own. */
+  registryAuth?: string;
   /** Where units reach the key/value store, `host:port`; absent: where its members say. */
   kvEndpoint?: string;
   /** With what units log in to it. */
@@ -54,11 +60,15 @@ export interface NodeOptions {
 const enginePollMs = 5_000;
 const storePatienceMs = 5_000;
 
-/** Runs a node until it is told to stop (SIGTERM, SIGINT). Resolves with the exit code. */
+/**
+ * Runs a node until it is told to stop (SIGTERM, SIGINT), its units with it, or to make room for another agent (SIGHUP),
+ * which adopts them. Resolves with the exit code.
+ */
 export async function main(options: NodeOptions): Promise<number> {
   const log = pino({ name: 'node', level: process.env.FLOTILLA_LOG_LEVEL ?? 'info' });
   const onError = (error: unknown) => log.warn({ err: error }, 'something went wrong; it is tried again');
   const stopping = onceTold(['SIGTERM', 'SIGINT']);
+  const makingRoom = onceTold(['SIGHUP']);
   const { machine, nodeKey, bootId, hostname } = await readIdentity(options.directory, options.machineId);
   const lock = await tryLock(join(options.directory, 'node.lock'));
   if ('heldBy' in lock) {
@@ -66,7 +76,7 @@ export async function main(options: NodeOptions): Promise<number> {
     return 1;
   }
   const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
-  const connecting = { ...options, name: `flotilla node ${machine}` };
+  const connecting = { ...options, name: `flotilla node ${machine}`, leavesSilentServer: true };
   // Not waited for: units are looked after before there is a cluster to tell.
   const link = connectPatiently(connecting, { clock: systemClock, onWaiting });
   const stop = new AbortController();
@@ -94,11 +104,19 @@ export async function main(options: NodeOptions): Promise<number> {
     portsOf: async (container) => (await runtimes.docker?.publishedPorts(container)) ?? [],
     onError,
   });
+  const { directory, dockerSocket } = options;
+  const leases = await keepLeases({ directory, bootId, ...(dockerSocket === undefined ? {} : { dockerSocket }) });
   const registry = new UnitRegistry({
     runtimes,
+    leases,
+    machine: createMachineFacts(machine),
     given: await storeAccess(options, { client, signal: stop.signal, onError }),
     onActive: (unit, active) => announcer.update(unit, active),
     clock: systemClock,
+    bootedAt: systemClock.monotonicNow() - uptime() * 1000,
+    localZone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
+    random: Math.random,
+    sockets: new SocketSite(options.directory),
     facts: { hostname, machineId: machine, bootId: bootId.replaceAll('-', ''), kernelRelease: release() },
     onReport: (report) => reporter.report(report, `goal ${report.goal}`),
     onForget: (unit, reason) => reporter.forget(unit, reason),
@@ -106,21 +124,42 @@ export async function main(options: NodeOptions): Promise<number> {
     onError,
   });
   const assignments = openLog(link, streams.assign);
-  const deps = { facts, bus, assignments, registry, reporter, store, clock: systemClock, ids: nanoid, onError };
+  const deps = { facts, bus, assignments, registry, leases, reporter, store, clock: systemClock, ids: nanoid, onError };
   const node = startNode(deps, (state) => log.info({ machine }, `node ${state}`));
   const all = runtimes.docker ? [runtimes.process, runtimes.docker] : [runtimes.process];
   const hasUnit = (unit: string) => registry.has(unit);
   const journals = serveJournals({ machine, bus, clock: systemClock, runtimes: all, hasUnit, onError });
+  const execs = serveExecs({
+    machine,
+    bus,
+    clock: systemClock,
+    open: (request) => registry.exec(request),
+    onStarted: ({ unit, argv, by: asker }) => reporter.noteCommand(unit, argv, asker),
+    onError,
+  });
+  const activities = serveActivities({ machine, bus, runtimes: all, onError });
+  const usage = serveUsage({ machine, bus, runtimes: all, onError });
   void stopping.then((signal) => node.stop(`the node got ${signal}`));
+  void makingRoom.then(async () => {
+    log.info({ machine }, 'the node got SIGHUP: it ends, and leaves its units to the next one');
+    await node.handOver();
+    await lock.release();
+    // As after a crash: whatever is under way, the next agent finds out.
+    process.exit(0);
+  });
   if (runtimes.docker && !facts.runtimes.includes('docker')) {
     void announceEngine(runtimes.docker, facts, node, stop.signal).catch(onError);
   }
   const refusal = await Promise.race([node.ended, link.then(() => node.ended)]);
   journals.unsubscribe();
+  activities.unsubscribe();
+  usage.unsubscribe();
+  execs.unsubscribe();
   // Where it was refused, its units go on, and another agent speaks for them.
   if (refusal === null) await announcer.close();
   else announcer.abandon();
   stop.abort();
+  leases.close();
   runtimes.process.close();
   runtimes.docker?.close();
   await store.flush();
@@ -161,7 +200,7 @@ async function followStores({ directory }: NodeOptions, following: Following): P
 function openLog(link: Promise<NatsLink>, stream: string): EventLog {
   const open = async () => {
     const connected = await link;
-    await ensureStreams(connected);
+    await ensureStreams(connected, { timeoutMs: Number.POSITIVE_INFINITY });
     return createJetStreamLog(connected, { stream });
   };
   return createDeferredLog(open());
@@ -193,7 +232,9 @@ function createRuntimes(options: NodeOptions, { machine, nodeKey }: Owner, repor
     machine,
     node: nodeKey,
     clock: systemClock,
+    report,
     ...(options.dockerSocket ? { docker: { socketPath: options.dockerSocket } } : {}),
+    ...(options.registryAuth ? { registryAuth: options.registryAuth } : {}),
   });
   return { process: processes, docker };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createMemoryNetwork } from '../../shared/bus/memoryBus.ts';
+import type { Clock } from '../../shared/clock/clock.ts';
 import type { MachineFacts } from '../../shared/domain/events.ts';
 import { createMemoryLog } from '../../shared/log/memoryLog.ts';
 import { createSubjectWriter } from '../../shared/log/subjectWriter.ts';
@@ -9,6 +10,7 @@ import { decodeCommit } from '../../shared/protocol/commit.ts';
 import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
 import type { AssignedUnit, Assignment, Heartbeat, HeartbeatReply } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
+import { LeaseKeeper } from './leaseKeeper.ts';
 import { type NodeState, startNode } from './nodeActor.ts';
 import type { NodeMemory, NodeStore } from './nodeStore.ts';
 import { createReporter } from './reporter.ts';
@@ -41,6 +43,8 @@ interface Leader {
 interface WorldOptions {
   /** Nobody leads yet. */
   leaderless?: boolean;
+  /** The leader answers heartbeats only after this long. */
+  answerMs?: number;
   memory?: Partial<NodeMemory>;
   earlier?: Simulation;
   load?: () => Promise<NodeMemory>;
@@ -57,7 +61,7 @@ function world(options: WorldOptions = {}) {
     commands: [],
     beats: [],
   };
-  const lead = () => serveLeader(leaderBus, leader);
+  const lead = () => serveLeader(leaderBus, leader, { clock, answerMs: options.answerMs ?? 0 });
   if (!options.leaderless) lead();
   const facts = factsOf();
   const memory = { bootId, assignment: null, rest: [], ...options.memory };
@@ -87,14 +91,20 @@ function factsOf(): MachineFacts {
   return { ...identity, metadata: {}, capacity: {}, runtimes: ['process'] };
 }
 
-function serveLeader(bus: ReturnType<ReturnType<typeof createMemoryNetwork>['connect']>, leader: Leader): void {
+function serveLeader(
+  bus: ReturnType<ReturnType<typeof createMemoryNetwork>['connect']>,
+  leader: Leader,
+  { clock, answerMs }: { clock: Clock; answerMs: number },
+): void {
   bus.subscribe(subjects.clusterCommands, (message) => {
     leader.commands.push(decodeJson<Command>(message.data));
     message.respond(encodeJson(leader.join));
   });
   bus.subscribe(subjects.allHeartbeats, (message) => {
     leader.beats.push(decodeJson<Heartbeat>(message.data));
-    message.respond(encodeJson(leader.once ?? leader.heartbeat));
+    const answer = encodeJson(leader.once ?? leader.heartbeat);
+    if (answerMs === 0) message.respond(answer);
+    else clock.setTimeout(() => message.respond(answer), answerMs);
     leader.once = undefined;
   });
 }
@@ -123,8 +133,10 @@ function nodeParts(
     },
     flush: async () => undefined,
   };
+  const leases = new LeaseKeeper({ clock });
   const registry = new UnitRegistry({
     runtimes: { process: createFakeRuntime(host), docker: null },
+    leases,
     clock,
     facts: { hostname: 'h', machineId: machine, bootId, kernelRelease: '6' },
     onReport: (report) => reporter.report(report, 'test'),
@@ -134,7 +146,7 @@ function nodeParts(
     onChange: () => store.save(() => registry.memory()),
     onError,
   });
-  const deps = { facts, bus, assignments: assignmentLog, registry, reporter, store, clock, ids, onError };
+  const deps = { facts, bus, assignments: assignmentLog, registry, leases, reporter, store, clock, ids, onError };
   return { bus, log, assignmentLog, registry, reporter, errors, deps, saved: () => saved };
 }
 
@@ -163,7 +175,10 @@ describe('a node that starts', { timeout: 30_000 }, () => {
     assert.deepEqual({ ...join, id: '' }, { type: 'JoinMachine', ...of.facts, id: '', by: 'node/m1' });
     assert.deepEqual(more, []);
     assert.deepEqual(await written(of), ['synced: joined']);
-    assert.deepEqual(of.leader.beats, Array(3).fill({ session: 's1', assignment: 0, digest: of.reporter.digest() }));
+    assert.deepEqual(
+      of.leader.beats,
+      Array(3).fill({ session: 's1', assignment: 0, digest: of.reporter.digest(), leaving: null }),
+    );
     assert.deepEqual([of.node.state, of.states], ['ready', ['joining', 'ready']]);
   });
 
@@ -236,6 +251,35 @@ describe('a node in the cluster', { timeout: 30_000 }, () => {
     assert.equal(of.saved()?.assignment?.version, 5);
   });
 
+  it('says at once that a unit which it is not assigned any more is gone, and does not say so before', async () => {
+    const of = world();
+    of.behave({ '/stop': ends(exited(0), 700) });
+    await of.clock.advance(0);
+    await of.publish(assignment(5, unit('a.service'), unit('b.service')), { bus: true, log: true });
+    await of.clock.advance(500);
+    assert.deepEqual(of.leader.beats.at(-1)?.leaving, []);
+    await of.publish(assignment(6, unit('b.service')), { bus: true, log: true });
+    await of.clock.advance(600);
+    assert.deepEqual(of.leader.beats.at(-1)?.leaving, ['a.service']);
+    const before = of.leader.beats.length;
+    await of.clock.advance(110);
+    assert.deepEqual([of.leader.beats.length, of.leader.beats.at(-1)?.leaving], [before + 1, []]);
+  });
+
+  it('keeps its heartbeats apart, however many units are gone', async () => {
+    const of = world();
+    const names = Array.from({ length: 50 }, (_, i) => `u${i}.service`);
+    await of.clock.advance(0);
+    const quick = '[Service]\nExecStart=/main\n';
+    await of.publish(assignment(5, ...names.map((name) => assigned(quick, { name }))), { bus: true, log: true });
+    await of.clock.advance(500);
+    const before = of.leader.beats.length;
+    await of.publish(assignment(6), { bus: true, log: true });
+    await of.clock.advance(100);
+    assert.deepEqual([of.running(), of.leader.beats.at(-1)?.leaving], [[], []]);
+    assert.ok(of.leader.beats.length - before <= 3, `${of.leader.beats.length - before} heartbeats`);
+  });
+
   it('reads an assignment that it did not hear of', async () => {
     const of = world();
     await of.clock.advance(0);
@@ -291,6 +335,35 @@ describe('a node in the cluster', { timeout: 30_000 }, () => {
     of.bus.reconnect();
     await of.clock.advance(2_000);
     assert.deepEqual([of.node.state, of.running(), of.ran], ['ready', ['a.service'], ['/main']]);
+  });
+
+  it('is ready and keeps its leases where answers take longer than several heartbeats, and says how long they take', async () => {
+    const of = world({ answerMs: 1_300 });
+    await of.clock.advance(60_000);
+    assert.equal(of.node.state, 'ready');
+    assert.equal(of.states.includes('disconnected'), false);
+    assert.equal(of.leader.beats.at(-1)?.answeredInMs, 1_300);
+    assert.ok(of.leader.beats.length > 100, 'it is heard twice a second all the same');
+  });
+
+  it('that makes room for another agent says when that one will be there, and touches no unit', async () => {
+    const of = world();
+    await of.clock.advance(0);
+    await of.publish(assignment(5, unit('a.service')), { bus: true, log: true });
+    const told = of.node.handOver();
+    await of.clock.advance(10);
+    await told;
+    assert.equal(of.leader.beats.at(-1)?.backWithinMs, 15_000);
+    assert.deepEqual(of.running(), ['a.service']);
+  });
+
+  it('waits for no answer to that for longer than half a second', async () => {
+    const of = world();
+    await of.clock.advance(0);
+    of.bus.disconnect();
+    const told = of.node.handOver();
+    await of.clock.advance(500);
+    await told;
   });
 
   it('that was given up joins again, says what it has, and stops what has moved', async () => {

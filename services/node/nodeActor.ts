@@ -9,9 +9,10 @@ import { sendCommand } from '../../shared/bus/sendCommand.ts';
 import { type Clock, delay } from '../../shared/clock/clock.ts';
 import type { MachineFacts } from '../../shared/domain/events.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
-import type { Assignment, HeartbeatReply } from '../../shared/protocol/node.ts';
+import type { Assignment, Heartbeat, HeartbeatReply } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
-import { runHeartbeat } from './heartbeat.ts';
+import { runHeartbeat, sendBeat } from './heartbeat.ts';
+import type { LeaseKeeper } from './leaseKeeper.ts';
 import type { NodeStore } from './nodeStore.ts';
 import { parseAssignment } from './parseMessages.ts';
 import type { Reporter } from './reporter.ts';
@@ -23,6 +24,7 @@ export interface NodeDeps {
   /** The stream of assignments. */
   assignments: EventLog;
   registry: UnitRegistry;
+  leases: LeaseKeeper;
   reporter: Reporter;
   store: NodeStore;
   clock: Clock;
@@ -31,6 +33,12 @@ export interface NodeDeps {
   /** How long another machine with the same id is waited out, ms. */
   refusalMs?: number;
   onError: (error: unknown) => void;
+}
+
+/** What the node's work has to know beside. */
+interface NodeWork extends NodeDeps {
+  /** It is about to end, and leaves its units to the next agent. */
+  handingOver: { is: boolean };
 }
 
 type NodeEvent =
@@ -56,9 +64,13 @@ const disconnectedAfterMissed = 3;
 const defaults = { heartbeatMs: 500, refusalMs: 10_000 };
 const commandTimeoutMs = 60_000;
 const leaveTimeoutMs = 1_500;
+/** The successor of an agent that makes room is there within this long, ms. */
+const backWithinMs = 15_000;
+/** So long it is waited until somebody has heard of that, ms. */
+const handOverMs = 500;
 const retryMs = 500;
 
-function createNodeMachine(deps: NodeDeps) {
+function createNodeMachine(deps: NodeWork) {
   const { registry, reporter, facts } = deps;
   return setup({
     types: {} as { context: NodeContext; events: NodeEvent },
@@ -234,20 +246,43 @@ function listen({ bus, facts, onError }: NodeDeps, send: (event: NodeEvent) => v
   return () => subscription.unsubscribe();
 }
 
-function beat(deps: NodeDeps, send: (event: NodeEvent) => void): () => void {
-  const { bus, clock, facts, registry, reporter, heartbeatMs = defaults.heartbeatMs } = deps;
+function beat(deps: NodeWork, send: (event: NodeEvent) => void): () => void {
+  const { bus, clock, facts, leases, registry, heartbeatMs = defaults.heartbeatMs } = deps;
   const stopped = new AbortController();
   const options = {
     machine: facts.machine,
     bus,
     clock,
     intervalMs: heartbeatMs,
-    beat: () => ({ session: facts.session, assignment: registry.version, digest: reporter.digest() }),
-    onReply: (reply: HeartbeatReply) => send({ type: 'HEARD', reply }),
+    beat: () => heartbeatOf(deps),
+    onNews: (listener: () => void) => registry.onGone(listener),
+    onReply: (reply: HeartbeatReply, sentAt: number) => {
+      if (reply.ok && reply.lease) leases.renew(sentAt);
+      send({ type: 'HEARD', reply });
+    },
     onMissed: (missed: number) => send({ type: 'MISSED', missed }),
   };
   runHeartbeat(options, stopped.signal).catch(deps.onError);
   return () => stopped.abort();
+}
+
+function heartbeatOf({ facts, registry, reporter, handingOver }: NodeWork): Heartbeat {
+  return {
+    session: facts.session,
+    assignment: registry.version,
+    digest: reporter.digest(),
+    held: registry.held(),
+    leaving: registry.leaving(),
+    ...(handingOver.is ? { backWithinMs } : {}),
+  };
+}
+
+/** Tells who leads that another agent of this machine is to be there soon, if it is heard in time. */
+async function handOver(work: NodeWork): Promise<void> {
+  const { bus, clock, facts, heartbeatMs = defaults.heartbeatMs } = work;
+  work.handingOver.is = true;
+  const told = sendBeat({ machine: facts.machine, bus, intervalMs: heartbeatMs }, heartbeatOf(work));
+  await Promise.race([told.catch(work.onError), delay(clock, handOverMs)]);
 }
 
 async function readAssignment({ assignments, facts, onError }: NodeDeps): Promise<Assignment | null> {
@@ -277,6 +312,8 @@ export interface Node {
   readonly state: NodeState;
   /** Stops all units, leaves the cluster, and ends. */
   stop(reason: string): void;
+  /** Says that it ends, and that another agent will be there soon; its units are not touched. Resolves when it may end. */
+  handOver(): Promise<void>;
   /** The facts that it joined with have changed: tells the cluster. */
   rejoin(): void;
   /** Resolves at the end: null after leaving in good order, else why it may not be part of the cluster. */
@@ -285,7 +322,8 @@ export interface Node {
 
 /** Starts the agent. `onState` is told each change of its state. */
 export function startNode(deps: NodeDeps, onState: (state: NodeState) => void = () => undefined): Node {
-  const actor = createActor(createNodeMachine(deps), { clock: deps.clock });
+  const work: NodeWork = { ...deps, handingOver: { is: false } };
+  const actor = createActor(createNodeMachine(work), { clock: deps.clock });
   let state: NodeState = 'recovering';
   const ended = new Promise<string | null>((resolve) => {
     actor.subscribe({
@@ -302,6 +340,7 @@ export function startNode(deps: NodeDeps, onState: (state: NodeState) => void = 
     get state() {
       return state;
     },
+    handOver: () => handOver(work),
     rejoin: () => actor.send({ type: 'REJOIN' }),
     stop: (reason) => actor.send({ type: 'STOP', reason }),
     ended,

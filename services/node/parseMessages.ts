@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import type { ExecInput, ExecRequest } from '../../shared/protocol/exec.ts';
 import { decodeJson } from '../../shared/protocol/json.ts';
-import type { Assignment, HeartbeatReply, JournalRequest } from '../../shared/protocol/node.ts';
+import type { ActivityRequest, Assignment, HeartbeatReply, JournalRequest } from '../../shared/protocol/node.ts';
+import type { PipeMessage } from '../../shared/protocol/pipe.ts';
+import type { LeaseRecord } from './leaseFile.ts';
 
 const assignment = z.object({
   machine: z.string(),
@@ -16,7 +19,10 @@ const assignment = z.object({
       token: z.number().int(),
       goal: z.number().int(),
       restart: z.number().int(),
+      reload: z.number().int().optional(),
+      awaits: z.string().optional(),
       cluster: z.string().optional(),
+      timer: z.object({ since: z.number().optional(), last: z.number().optional() }).optional(),
     }),
   ),
 });
@@ -26,13 +32,45 @@ const journalRequest = z.object({
   unit: z.string(),
   lines: z.number().int().min(0),
   follow: z.boolean(),
+  since: z.number().optional(),
+  until: z.number().optional(),
+  stamps: z.boolean().optional(),
   replyTo: z.string().min(1),
 });
 
+const size = { columns: z.number().int().min(0), rows: z.number().int().min(0) };
+const execRequest = z.object({
+  unit: z.string(),
+  argv: z.array(z.string()).min(1),
+  tty: z.object({ ...size, term: z.string() }).nullable(),
+  interactive: z.boolean(),
+  by: z.string(),
+  replyTo: z.string().min(1),
+});
+const execInput = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('data'), data: z.string() }),
+  z.object({ type: z.literal('eof') }),
+  z.object({ type: z.literal('resize'), ...size }),
+  z.object({ type: z.literal('signal'), name: z.string() }),
+]);
+const execMessage = z.union([
+  z.object({ n: z.number().int(), frame: execInput }),
+  z.object({ took: z.number().int() }),
+  z.object({ alive: z.literal(true) }),
+]);
+
+const activityRequest = z.object({ unit: z.string() });
+
 const heartbeatReply = z.discriminatedUnion('ok', [
-  z.object({ ok: z.literal(true), assignment: z.number(), resync: z.boolean() }),
+  z.object({ ok: z.literal(true), assignment: z.number(), resync: z.boolean(), lease: z.boolean().optional() }),
   z.object({ ok: z.literal(false), code: z.enum(['join', 'replaced']) }),
 ]);
+
+const leaseRecord = z.object({
+  bootId: z.string(),
+  renewedAt: z.number(),
+  units: z.array(z.object({ unit: z.string(), hash: z.string(), graceMs: z.number(), stopMs: z.number() })),
+});
 
 /** What came as the answer to a heartbeat; null when it is none: as if nobody had answered. */
 export function parseHeartbeatReply(data: Uint8Array): HeartbeatReply | null {
@@ -47,6 +85,26 @@ export function parseAssignment(data: Uint8Array, onError: (error: unknown) => v
 /** What came as a request for a journal; null when it is none, which `onError` is told. */
 export function parseJournalRequest(data: Uint8Array, onError: (error: unknown) => void): JournalRequest | null {
   return parse(journalRequest, data, onError);
+}
+
+/** What came as a question for a unit's activity; null when it is none, which `onError` is told. */
+export function parseActivityRequest(data: Uint8Array, onError: (error: unknown) => void): ActivityRequest | null {
+  return parse(activityRequest, data, onError);
+}
+
+/** What came as a wish to run a command; null when it is none, which `onError` is told. */
+export function parseExecRequest(data: Uint8Array, onError: (error: unknown) => void): ExecRequest | null {
+  return parse(execRequest, data, onError);
+}
+
+/** What came from who asked for a command; null when it is nothing of the kind, which `onError` is told. */
+export function parseExecMessage(data: Uint8Array, onError: (error: unknown) => void): PipeMessage<ExecInput> | null {
+  return parse(execMessage, data, onError);
+}
+
+/** What is in a file of leases; null when they are none. */
+export function parseLeases(data: Uint8Array): LeaseRecord | null {
+  return parse(leaseRecord, data, () => undefined);
 }
 
 function parse<T>(schema: z.ZodType<T>, data: Uint8Array, onError: (error: unknown) => void): T | null {

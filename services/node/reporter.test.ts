@@ -65,6 +65,7 @@ async function written(of: World): Promise<string[]> {
 
 function short(event: NodeEvent): string {
   if (event.type === 'NodeSynced') return `synced ${event.session}`;
+  if (event.type === 'UnitCommandRun') return `${event.by}: ${event.argv.join(' ')}`;
   return event.type === 'UnitStateForgotten' ? `-${event.unit}` : `${event.unit} ${event.sub} ${event.goal}`;
 }
 

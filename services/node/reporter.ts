@@ -13,6 +13,8 @@ export interface Reporter {
   report(report: UnitReport, cause: string): void;
   /** Records that the unit is no longer here. */
   forget(unit: string, reason: string): void;
+  /** Records that somebody ran a command beside a unit. */
+  noteCommand(unit: string, argv: readonly string[], by: string): void;
   /** Makes everything said so far void and says all there is. */
   sync(session: string, reason: string): void;
   /** Of all that was given to `report` and not forgotten. */
@@ -65,8 +67,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     const taken = queue;
     const batch = taken.slice(0, batchSize);
     if (!(await tryAppend(batch))) await delay(clock, retryMs, signal);
-    // A sync in the meantime has put another queue in its place.
-    else if (queue === taken) queue = taken.slice(batch.length);
+    // A sync in the meantime has put another queue in its place, which may have a part of the old one.
+    else queue = queue === taken ? taken.slice(batch.length) : queue.filter((each) => !batch.includes(each));
   }
 
   async function tryAppend(batch: typeof queue): Promise<boolean> {
@@ -104,8 +106,11 @@ export function createReporter(options: ReporterOptions): Reporter {
       if (!known.delete(unit)) return;
       enqueue({ type: 'UnitStateForgotten', machine, unit, reason }, reason);
     },
+    noteCommand: (unit, argv, by) =>
+      enqueue({ type: 'UnitCommandRun', machine, unit, by, argv: [...argv] }, `exec by ${by}`),
     sync(session, reason) {
-      queue = [];
+      // What somebody did stays true.
+      queue = queue.filter(({ event }) => event.type === 'UnitCommandRun');
       enqueue({ type: 'NodeSynced', machine, session, reason }, reason);
       for (const report of known.values()) enqueue({ type: 'UnitStateReported', machine, ...report }, reason);
     },

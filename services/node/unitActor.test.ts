@@ -27,7 +27,7 @@ describe('a service', { timeout: 20_000 }, () => {
       'active running success 1',
       'deactivating stop success 2',
       'deactivating stop-sigterm success 2',
-      'deactivating final-sigkill success 2',
+      'deactivating stop-sigterm success 2',
       'deactivating stop-post success 2',
       'inactive dead success 2',
     ]);
@@ -268,28 +268,29 @@ describe('a service that is stopped', { timeout: 20_000 }, () => {
 
   it('and what its main process leaves behind gets the signals that the kill mode says', async () => {
     const cases: [lines: string, signals: string[]][] = [
-      ['', ['SIGTERM all', 'SIGKILL all']],
+      ['', ['SIGTERM all', 'SIGTERM all', 'SIGKILL all']],
       ['KillMode=mixed\n', ['SIGTERM main', 'SIGKILL all']],
-      ['KillMode=process\n', ['SIGTERM main', 'SIGKILL main']],
+      ['KillMode=process\n', ['SIGTERM main']],
       ['KillMode=none\n', []],
-      ['SendSIGKILL=no\n', ['SIGTERM all']],
-      ['KillSignal=SIGINT\nFinalKillSignal=SIGQUIT\n', ['SIGINT all', 'SIGQUIT all']],
+      ['SendSIGKILL=no\n', ['SIGTERM all', 'SIGTERM all']],
+      ['KillSignal=SIGINT\nFinalKillSignal=SIGQUIT\n', ['SIGINT all', 'SIGINT all', 'SIGQUIT all']],
     ];
     for (const [lines, signals] of cases) {
-      const unit = simulateUnit(simple + lines);
+      const leaves = { ignores: ['SIGTERM', 'SIGINT'] };
+      const unit = simulateUnit(simple + lines, { commands: { '/main': { leaves } } });
       await unit.clock.advance(0);
       const sent: string[] = [];
       const main = unit.host.traces('a.service').main;
       assert.ok(main);
       const deliver = main.signal.bind(main);
       Object.assign(main, {
-        signal: (name: string, to: string) => {
+        signal: (name: string, to: 'main' | 'all') => {
           sent.push(`${name} ${to}`);
-          return deliver(name);
+          return deliver(name, to);
         },
       });
       unit.wish('loaded');
-      await unit.clock.advance(0);
+      await unit.clock.advance(longMs);
       assert.deepEqual(sent, signals, lines);
     }
   });

@@ -1,38 +1,73 @@
-/** What a unit's actor knows, and how events change it. Where it stands is `unitActor.ts`'s to say. */
+/** What a unit's actor knows, and how events change it. Where it stands is `unitChart.ts`'s to say. */
 import type { Clock } from '../../shared/clock/clock.ts';
 import type { UnitReport } from '../../shared/domain/events.ts';
+import type { Health } from '../../shared/domain/health.ts';
+import type { ConditionFacts } from '../../shared/domain/testConditions.ts';
 import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
 import type { AssignedUnit } from '../../shared/protocol/node.ts';
+import { type Gate, openGate } from './policy/ordering.ts';
 import { isResult, type Result, recentStarts, resultOf } from './policy/restart.ts';
-import type { Exit, MainProcess } from './runtime/runtime.ts';
+import { type Notices, noNotices } from './runtime/notify/notices.ts';
+import type { Exit, MainProcess, PassedSockets } from './runtime/runtime.ts';
 import { type CommandsOutcome, describeExit, type Runtimes } from './unitCommands.ts';
+import { type Deadlines, noDeadlines, noticesOf } from './unitNotices.ts';
 
 export interface UnitInput {
   assigned: AssignedUnit;
   spec: UnitSpec & { service: ServiceSpec };
   runtimes: Runtimes;
   clock: Clock;
+  /** Sockets that other units have opened for it; asked right before it is started. */
+  sockets?: () => PassedSockets | null;
   /** Variables that every unit finds in its environment. */
   given?: () => Readonly<Record<string, string>>;
   /** How the unit was at rest when an earlier agent ended; it stays so. */
   rest: UnitReport | null;
+  /** Whether it may run now; asked right before it is started. Default: it may. */
+  mayStart?: () => boolean;
+  /** What its conditions are tested on. Default: a machine on which every condition is met. */
+  machine?: ConditionFacts;
+  /** What it may do as far as other units are concerned. Default: everything. */
+  gate?: Gate;
+  /** It may not run from the beginning, until it is resumed. */
+  suspended?: boolean;
   /** An earlier agent may have started it: what runs, or ended since, is taken up. */
   mayRun: boolean;
 }
 
-export interface UnitContext extends UnitInput {
+export interface UnitContext extends Omit<UnitInput, 'suspended' | 'gate'> {
+  gate: Gate;
   /** To be stopped for good. */
   retiring: boolean;
+  /** It must not run: its lease has run out. `resumes`: it did, and shall again when it may. */
+  suspended: { resumes: boolean } | null;
+  /** It is being killed because its lease is over: nothing else is run for it. */
+  expelled: boolean;
+  /** Another unit (a timer) started it, though it is only loaded: it may run until it ends or is told to stop. */
+  activated: boolean;
   /** A start was wished since the unit was last started. */
   startWished: boolean;
   restartWished: boolean;
+  /** It shall read its configuration anew, as soon as it runs. */
+  reloadWished: boolean;
+  /** Why its last reload failed. */
+  reloadFailure: string | null;
   /** The main process, until the unit is at rest again. */
   main: MainProcess | null;
+  /** What the main process's health check last said; null: it has none. */
+  health: Health | null;
   /** Which of the ExecStart= commands runs (a oneshot has several). */
   mainIndex: number;
   result: Result;
   /** Control commands that have not ended yet; those of a state that was left are being killed. */
   controls: Set<Promise<void>>;
+  /** What the main process has said. */
+  notices: Notices;
+  /** Its `STATUS=`. */
+  status: string | null;
+  deadlines: Deadlines;
+  /** The reload that it announced and did not finish in time: which message that was. */
+  reloadGivenUp: number;
   /** How the main process ended, if it has. */
   exit: Exit | null;
   reason: string;
@@ -46,24 +81,54 @@ export type UnitEvent =
   | { type: 'SET_GOAL'; assigned: AssignedUnit }
   /** Stop for good and clean up. */
   | { type: 'RETIRE'; reason: string }
-  | { type: 'MAIN_EXITED'; exit: Exit };
+  /** Another unit starts it. */
+  | { type: 'ACTIVATE'; reason: string }
+  /** Its lease has run out: it must not run until it is resumed. */
+  | { type: 'SUSPEND'; reason: string }
+  | { type: 'RESUME' }
+  /** What has not stopped since it was suspended is killed. */
+  | { type: 'EXPEL' }
+  /** Other units stand otherwise than before. */
+  | { type: 'GATE'; gate: Gate }
+  /** It has ended, and another unit wants it to run. */
+  | { type: 'UPHOLD' }
+  | { type: 'MAIN_EXITED'; exit: Exit }
+  /** The kernel has killed one of its processes. */
+  | { type: 'OUT_OF_MEMORY' }
+  | { type: 'HEALTH'; health: Health; complaint: string | undefined }
+  /** The main process has said something. */
+  | { type: 'NOTIFIED'; notices: Notices }
+  | { type: 'STATUS'; status: string };
 
 export function initialContext(input: UnitInput): UnitContext {
   const { assigned, rest } = input;
   return {
     ...input,
+    gate: input.gate ?? openGate,
     retiring: false,
-    startWished: assigned.desired === 'launched' && (rest === null || rest.goal < assigned.goal),
+    suspended: input.suspended ? { resumes: rest === null } : null,
+    expelled: false,
+    activated: false,
+    startWished: assigned.desired === 'launched' && (rest === null || isNewStart(rest, assigned)),
     restartWished: false,
+    reloadWished: false,
+    reloadFailure: null,
     main: null,
+    health: null,
     mainIndex: 0,
     controls: new Set(),
+    ...nothingSaid(),
     result: isResult(rest?.result) ? rest.result : 'success',
     exit: rest?.exit ? exitOf(rest.exit) : null,
     reason: rest?.reason ?? '',
     starts: [],
     restarts: rest?.restarts ?? 0,
   };
+}
+
+/** A reload is no start: what has ended stays so. */
+function isNewStart(rest: UnitReport, { goal, reload }: AssignedUnit): boolean {
+  return rest.goal < goal && goal !== reload;
 }
 
 function exitOf(reported: NonNullable<UnitReport['exit']>): Exit {
@@ -75,22 +140,54 @@ function exitOf(reported: NonNullable<UnitReport['exit']>): Exit {
 export function wishes(context: UnitContext, assigned: AssignedUnit): Partial<UnitContext> {
   const launched = assigned.desired === 'launched';
   const isNew = assigned.goal > context.assigned.goal;
-  const stops = !launched && context.assigned.desired === 'launched';
+  const activated = context.activated && !isNew;
+  const stops = !launched && !activated && isLaunched(context);
   const restarts = launched && assigned.restart > context.assigned.restart;
   return {
     assigned,
     ...(stops ? { reason: 'a stop was asked for' } : restarts ? { reason: 'a restart was asked for' } : {}),
-    startWished: launched && (isNew || context.startWished),
+    activated,
+    startWished:
+      (launched && isNew && assigned.goal !== assigned.reload) || ((launched || activated) && context.startWished),
+    reloadWished: launched && (context.reloadWished || (assigned.reload ?? 0) > (context.assigned.reload ?? 0)),
     restartWished: launched && (context.restartWished || restarts),
     starts: isNew ? [] : context.starts,
   };
+}
+
+function startedBy({ activated: isActivated, reason }: UnitContext): string {
+  return isActivated ? reason : 'started';
 }
 
 /** An earlier agent's main process is this one's from now on; a restart that was asked for since is still to be done. */
 export function takenUp({ assigned }: UnitContext, main: MainProcess): Partial<UnitContext> {
   const restartWished = assigned.desired === 'launched' && main.token < assigned.restart;
   const reason = 'adopted: an earlier agent of this machine had started it';
-  return { main, startWished: false, restartWished, reason };
+  // What was started after it was last told to stop was started by another unit.
+  const activated = assigned.desired === 'loaded' && main.token >= assigned.goal;
+  const fresh = { notices: noticesOf(main), health: main.health ?? null, startWished: false };
+  return { main, activated, ...fresh, restartWished, reason };
+}
+
+/** What ran when it was suspended, or should have, runs again. */
+export function resumed(context: UnitContext): Partial<UnitContext> {
+  const isWished = context.suspended?.resumes === true && isLaunched(context);
+  return { suspended: null, expelled: false, ...(isWished ? { startWished: true } : {}) };
+}
+
+/** Of a service that has not begun. */
+function nothingSaid(): Pick<UnitContext, 'notices' | 'status' | 'deadlines' | 'reloadGivenUp'> {
+  return { notices: noNotices, status: null, deadlines: noDeadlines(), reloadGivenUp: 0 };
+}
+
+/** It is to run: the cluster wishes it, or another unit started it. */
+export function isLaunched({ assigned, activated }: UnitContext): boolean {
+  return assigned.desired === 'launched' || activated;
+}
+
+/** Another unit starts it. */
+export function activated({ assigned }: UnitContext, reason: string): Partial<UnitContext> {
+  return { activated: assigned.desired !== 'launched', startWished: true, reason };
 }
 
 /** A fresh activation. */
@@ -100,11 +197,14 @@ export function begun(context: UnitContext): Partial<UnitContext> {
   return {
     startWished: false,
     restartWished: false,
+    reloadWished: false,
+    reloadFailure: null,
     main: null,
     mainIndex: 0,
     result: 'success',
     exit: null,
-    reason: restartWished ? 'a restart was asked for' : startWished ? 'started' : 'Restart= applies',
+    ...nothingSaid(),
+    reason: restartWished ? 'a restart was asked for' : startWished ? startedBy(context) : 'Restart= applies',
     starts: [...recentStarts(context.starts, now, spec.service.startLimit), now],
     restarts: startWished || restartWished ? 0 : restarts,
   };
@@ -112,10 +212,31 @@ export function begun(context: UnitContext): Partial<UnitContext> {
 
 /** The main process ended; an earlier failure (a time-out, say) stays the result. */
 export function ended(context: UnitContext, exit: Exit): Partial<UnitContext> {
-  const { spec, mainIndex } = context;
+  const { spec, mainIndex, notices } = context;
   const isForgiven = exit.kind !== 'lost' && spec.service.execStart[mainIndex]?.ignoreFailure === true;
   const result = isForgiven ? 'success' : resultOf(spec.service, exit);
-  return { exit, result: firstFailure(context, result), reason: `main process ${describeExit(exit)}` };
+  const why = notices.errno === undefined ? '' : ` (it said ERRNO=${notices.errno})`;
+  return { exit, result: firstFailure(context, result), reason: `main process ${describeExit(exit)}${why}` };
+}
+
+/** A process of it was killed, and its main process may run on: systemd.service(5), `OOMPolicy=`. */
+export function ranOutOfMemory(context: UnitContext): Partial<UnitContext> {
+  if (mainEnded(context) || context.result !== 'success') return {};
+  return failed(context, { result: 'oom-kill', reason: 'its memory ran out, and the kernel killed a process of it' });
+}
+
+/** It is not started after all, and stays as it was. */
+export function leftOut({ result, reason }: Failure): Partial<UnitContext> {
+  return { result, reason, startWished: false, restartWished: false, main: null, exit: null };
+}
+
+/** What its health check says is other than before. */
+export function checked(
+  context: UnitContext,
+  { health, complaint }: { health: Health; complaint: string | undefined },
+): Partial<UnitContext> {
+  if (health === context.health) return {};
+  return { health, reason: `its health check says ${health}${complaint === undefined ? '' : `: ${complaint}`}` };
 }
 
 export interface Failure {
@@ -147,6 +268,42 @@ export function isUnmetCondition(outcome: CommandsOutcome): boolean {
 
 export function mainEnded({ main, exit }: UnitContext): boolean {
   return main === null || exit !== null;
+}
+
+/** A start is wished that nothing but other units, or its own copy elsewhere, holds back. */
+export function isHeldBack(context: UnitContext): boolean {
+  const { retiring, suspended, startWished, restartWished } = context;
+  const isWished = isLaunched(context) && !retiring && suspended === null && (startWished || restartWished);
+  return isWished && !isOpen(context);
+}
+
+/** A start is wished, or what ran is to run again, and it may not without a lease. */
+export function awaitsLease(context: UnitContext): boolean {
+  const { retiring, suspended, startWished, restartWished } = context;
+  return suspended !== null && !retiring && isLaunched(context) && (suspended.resumes || startWished || restartWished);
+}
+
+export function isOpen(context: UnitContext): boolean {
+  return startGate(context) === null && context.gate.down === null;
+}
+
+/** Why a start has to wait, or fails: for its copy elsewhere, or for other units. */
+export function startGate({ assigned: { awaits }, gate }: UnitContext): Gate['start'] {
+  return awaits === undefined ? gate.start : { kind: 'wait', reason: `waiting for its copy on ${awaits} to end` };
+}
+
+/** What must not run because of another unit runs again when that does. */
+export function gated(context: UnitContext, gate: Gate): Partial<UnitContext> {
+  const comesBack = gate.down !== null && isLaunched(context) && isUp(context);
+  return { gate, ...(comesBack ? { startWished: true, reason: gate.down ?? '' } : {}) };
+}
+
+const notUpheld: readonly Result[] = ['start-limit-hit', 'condition', 'assert', 'exec-condition'];
+
+/** What could not start, or not so often, is left alone: it would never come to rest. */
+export function upheld({ assigned, suspended, result }: UnitContext): Partial<UnitContext> {
+  const mayRun = assigned.desired === 'launched' && suspended === null && !notUpheld.includes(result);
+  return mayRun ? { startWished: true } : {};
 }
 
 /** The main process runs, or a oneshot has done its work. */

@@ -53,7 +53,13 @@ async function readEnvironmentFile(file: { path: string; optional: boolean }): P
 }
 
 /** The directives whose commands are run beside, before or after the main process. */
-export type ControlList = 'execCondition' | 'execStartPre' | 'execStartPost' | 'execStop' | 'execStopPost';
+export type ControlList =
+  | 'execCondition'
+  | 'execStartPre'
+  | 'execStartPost'
+  | 'execReload'
+  | 'execStop'
+  | 'execStopPost';
 
 /** The same for control commands: they are also told of the main process and, when it stops, of how the unit fared. */
 export function controlEnvironment(

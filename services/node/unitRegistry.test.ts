@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { UnitReport } from '../../shared/domain/events.ts';
 import type { AssignedUnit, Assignment } from '../../shared/protocol/node.ts';
 import type { ActiveUnit } from './announcer.ts';
+import { LeaseKeeper } from './leaseKeeper.ts';
 import { createFakeRuntime } from './runtime/fake.ts';
 import { assigned, ends, exited, type Simulation, type SimulationOptions, simulate } from './testing/unitSimulation.ts';
 import { UnitRegistry } from './unitRegistry.ts';
@@ -16,8 +18,11 @@ const bootId = 'b'.repeat(32);
 interface Node extends Simulation {
   announced: Map<string, ActiveUnit>;
   registry: UnitRegistry;
+  leases: LeaseKeeper;
   /** Reports (`unit sub`), and what was forgotten (`-unit`), since the last call. */
   told(): string[];
+  /** The last report of each unit. */
+  reports: ReadonlyMap<string, UnitReport>;
   changes(): number;
   errors: unknown[];
   apply(version: number, ...units: AssignedUnit[]): Promise<void>;
@@ -25,19 +30,25 @@ interface Node extends Simulation {
 }
 
 /** A node's registry; with `earlier`, that of the next agent on the same machine. */
-function node(options: SimulationOptions & { bootId?: string } = {}): Node {
+function node(options: SimulationOptions & { bootId?: string; renewedAt?: number } = {}): Node {
   const simulation = simulate(options);
   const { clock, host } = simulation;
   const runtime = createFakeRuntime(host);
   const errors: unknown[] = [];
   const news: string[] = [];
+  const reports = new Map<string, UnitReport>();
   const announced = new Map<string, ActiveUnit>();
   let changes = 0;
+  const leases = new LeaseKeeper({ clock, renewedAt: options.renewedAt ?? Number.NEGATIVE_INFINITY });
   const registry = new UnitRegistry({
     runtimes: { process: runtime, docker: null },
+    leases,
     clock,
     facts: { hostname: 'h', machineId: 'm'.repeat(32), bootId: options.bootId ?? bootId, kernelRelease: '6' },
-    onReport: ({ unit, sub }) => news.push(`${unit} ${sub}`),
+    onReport: (report) => {
+      news.push(`${report.unit} ${report.sub}`);
+      reports.set(report.unit, report);
+    },
     given: () => ({ FLOTILLA_KV_ENDPOINT: 'h:2379' }),
     onActive: (unit, active) => {
       if (active?.announcements.length) announced.set(unit, active);
@@ -52,8 +63,10 @@ function node(options: SimulationOptions & { bootId?: string } = {}): Node {
   return {
     ...simulation,
     registry,
+    leases,
     errors,
     announced,
+    reports,
     told: () => news.splice(0),
     changes: () => changes,
     apply: (version, ...units) => {
@@ -106,6 +119,21 @@ describe('the units of a machine', { timeout: 30_000 }, () => {
     assert.deepEqual([running(), registry.version, registry.cluster], [['a.service'], 5, 'c1']);
   });
 
+  it('are announced only while they are healthy, where that is checked', async () => {
+    const health = [
+      { afterMs: 1_000, says: 'healthy' as const },
+      { afterMs: 2_000, says: 'unhealthy' as const },
+    ];
+    const { apply, announced, clock } = node({ commands: { '/main': { health } } });
+    await apply(5, named('a.service', `${simple}[X-Flotilla]\nAnnounce=/services/a {ip}\n`));
+    const seen = [announced.size];
+    for (const _ of health) {
+      await clock.advance(1_000);
+      seen.push(announced.size);
+    }
+    assert.deepEqual(seen, [0, 1, 0]);
+  });
+
   it('are announced while they are active, by their newest placement', async () => {
     const { apply, announced, environments } = node();
     const unit = named('a.service', `${simple}[X-Flotilla]\nAnnounce=/a/%m {{ip}}\n`);
@@ -155,6 +183,65 @@ describe('the units of a machine', { timeout: 30_000 }, () => {
     assert.deepEqual(told().slice(-2), ['a.service start', 'a.service running']);
   });
 
+  it('wait for their copy on another machine to end, and say so; what starts them meanwhile waits, too', async () => {
+    const { apply, registry, running, reports, clock } = node();
+    const waits = named('a.service', simple, { awaits: 'm2' });
+    const job = named('job.service', simple, { desired: 'loaded', awaits: 'm2' });
+    const timer = named('job.timer', '[Timer]\nOnActiveSec=1s\n');
+    await apply(5, waits, b, job, timer);
+    await clock.advance(2_000);
+    assert.deepEqual(running(), ['b.service']);
+    for (const name of ['a.service', 'job.service']) {
+      const { active, sub, reason } = reports.get(name) ?? {};
+      assert.deepEqual([active, sub, reason], ['activating', 'waiting', 'waiting for its copy on m2 to end']);
+    }
+    await apply(6, a, b, named('job.service', simple, { desired: 'loaded' }), timer);
+    assert.deepEqual(running().sort(), ['a.service', 'b.service', 'job.service']);
+    assert.deepEqual(registry.leaving(), []);
+  });
+
+  it('that wait for their copy hold up what comes after them', async () => {
+    const { apply, running } = node();
+    const after = named('web.service', `[Unit]\nRequires=a.service\nAfter=a.service\n${simple}`);
+    await apply(5, named('a.service', simple, { awaits: 'm2' }), after);
+    assert.deepEqual(running(), []);
+    await apply(6, a, after);
+    assert.deepEqual(running(), ['a.service', 'web.service']);
+  });
+
+  it('that wait for their copy may be stopped, restarted or taken away meanwhile', async () => {
+    const { apply, running, host } = node();
+    const waits = named('a.service', simple, { awaits: 'm2' });
+    await apply(5, waits);
+    await apply(6, { ...waits, goal: 6, restart: 6 });
+    assert.deepEqual(running(), []);
+    await apply(7, { ...waits, goal: 7, restart: 6, desired: 'loaded' });
+    await apply(8, named('a.service', simple, { goal: 7, restart: 6, desired: 'loaded' }));
+    assert.deepEqual(running(), []);
+    await apply(9, named('a.service', simple, { goal: 9, restart: 6 }));
+    assert.deepEqual(running(), ['a.service']);
+    await apply(10, named('b.service', simple, { awaits: 'm2' }));
+    await apply(11);
+    assert.deepEqual([running(), host.running().length], [[], 0]);
+  });
+
+  it('are told to leave as long as anything of them is there', async () => {
+    const { apply, registry, clock } = node({ commands: { '/stop': ends(exited(0), 5_000) } });
+    assert.equal(registry.leaving(), null, 'what an earlier agent left is not known');
+    let gone = 0;
+    const quiet = registry.onGone(() => void gone++);
+    await apply(5, named('a.service', slow), b);
+    assert.deepEqual(registry.leaving(), []);
+    await apply(6, b);
+    assert.deepEqual([registry.leaving(), gone], [['a.service'], 0]);
+    await apply(7, b, named('a.service', slow, { goal: 7, token: 7 }));
+    assert.deepEqual(registry.leaving(), [], 'it is assigned again');
+    await apply(8, b);
+    await clock.advance(5_000);
+    assert.deepEqual([registry.leaving(), gone], [[], 1]);
+    quiet();
+  });
+
   it('come back when they are assigned again while they stop', async () => {
     const { apply, clock, running, told } = node({ commands: { '/stop': ends(exited(0), 5_000) } });
     await apply(5, named('a.service', slow));
@@ -166,7 +253,7 @@ describe('the units of a machine', { timeout: 30_000 }, () => {
 
   it('that cannot be read are reported as such, until they are replaced or taken away', async () => {
     const { apply, told, registry, running, ran } = node();
-    const broken = named('a.service', '[Service]\nType=forking\nExecStart=/main\n');
+    const broken = named('a.service', '[Service]\nType=dbus\nExecStart=/main\n');
     await apply(5, broken, b);
     assert.ok(told().includes('a.service failed'));
     assert.equal(registry.has('a.service'), true);
@@ -256,10 +343,56 @@ describe('the next agent', { timeout: 30_000 }, () => {
     assert.equal(registry.version, 5);
   });
 
+  it('waits on for what the one before it waited for', async () => {
+    const earlier = node();
+    const waits = named('a.service', simple, { awaits: 'm2' });
+    await earlier.apply(5, waits);
+    const memory = earlier.registry.memory();
+    earlier.registry.abandon();
+    const { registry, running, clock, apply } = node({ earlier });
+    registry.recover(memory);
+    await clock.advance(longMs);
+    assert.deepEqual(running(), []);
+    await apply(6, a);
+    assert.deepEqual(running(), ['a.service']);
+  });
+
+  it('does not say that nothing is left before it has looked', async () => {
+    const earlier = node({ commands: { '/stop': ends(exited(0), 5_000) } });
+    await earlier.apply(5, named('a.service', slow));
+    const memory = earlier.registry.memory();
+    earlier.registry.abandon();
+    const { registry, clock, apply } = node({ earlier });
+    registry.recover(memory);
+    await clock.advance(0);
+    assert.equal(registry.leaving(), null);
+    await apply(6);
+    assert.deepEqual(registry.leaving(), ['a.service']);
+    await clock.advance(5_000);
+    assert.deepEqual(registry.leaving(), []);
+  });
+
   it('starts what was assigned and not yet started', async () => {
     const { registry, running, clock } = node();
     registry.recover({ bootId, assignment: assignment(5, a), rest: [] });
     await clock.advance(0);
+    assert.deepEqual(running(), ['a.service']);
+  });
+
+  it('runs again what was stopped for want of a lease, when the machine is heard', async () => {
+    const leased = named('a.service', `${simple}Restart=no\n[X-Flotilla]\nOnDisconnect=stop\nDisconnectGraceSec=2\n`);
+    const earlier = node({ renewedAt: 0 });
+    await earlier.apply(5, leased);
+    await earlier.clock.advance(5_000);
+    assert.deepEqual([earlier.ran.length, earlier.running()], [1, []]);
+    const memory = earlier.registry.memory();
+    earlier.registry.abandon();
+    const { registry, leases, clock, running } = node({ earlier, renewedAt: 0 });
+    registry.recover(memory);
+    await clock.advance(5_000);
+    assert.deepEqual(running(), []);
+    leases.renew(clock.monotonicNow());
+    await clock.advance(10);
     assert.deepEqual(running(), ['a.service']);
   });
 

@@ -1,24 +1,32 @@
 /** What a node says of a unit, in the words of `systemctl status`. */
 import type { ActiveState, UnitReport } from '../../shared/domain/events.ts';
-import type { UnitContext } from './unitContext.ts';
+import type { Gate, Standing } from './policy/ordering.ts';
+import { awaitsLease, isHeldBack, isLaunched, startGate, type UnitContext } from './unitContext.ts';
 
 /** By the state of the unit's actor. */
-const systemdStates: Record<string, [ActiveState, string]> = {
+export const systemdStates: Record<string, [ActiveState, string]> = {
   'resuming.looking': ['activating', 'condition'],
   'resuming.waiting': ['activating', 'condition'],
   inactive: ['inactive', 'dead'],
   failed: ['failed', 'failed'],
+  'activating.tests': ['activating', 'condition'],
   'activating.engine': ['activating', 'condition'],
   'activating.condition': ['activating', 'condition'],
   'activating.startPre': ['activating', 'start-pre'],
   'activating.start': ['activating', 'start'],
+  'activating.ready': ['activating', 'start'],
   'activating.oneshot': ['activating', 'start'],
   'activating.startPost': ['activating', 'start-post'],
   'activating.autoRestart': ['activating', 'auto-restart'],
   'active.running': ['active', 'running'],
+  'active.reload': ['reloading', 'reload'],
+  'active.reloadNotified': ['reloading', 'reload'],
   'active.exited': ['active', 'exited'],
   'deactivating.stop': ['deactivating', 'stop'],
+  'deactivating.stopNotified': ['deactivating', 'stop-sigterm'],
+  'deactivating.stopWatchdog': ['deactivating', 'stop-watchdog'],
   'deactivating.stopSigterm': ['deactivating', 'stop-sigterm'],
+  'deactivating.stopRest': ['deactivating', 'stop-sigterm'],
   'deactivating.stopSigkill': ['deactivating', 'stop-sigkill'],
   'deactivating.finalSigkill': ['deactivating', 'final-sigkill'],
   'deactivating.stopPost': ['deactivating', 'stop-post'],
@@ -30,30 +38,89 @@ const systemdStates: Record<string, [ActiveState, string]> = {
 export type UnitState = string | Record<string, unknown>;
 
 export function reportOf(state: UnitState, context: UnitContext): UnitReport {
-  const [active, sub] = systemdStates[pathOf(state)] ?? ['inactive', 'dead'];
-  const { assigned, result, reason, exit, main, restarts } = context;
+  const path = pathOf(state);
+  const held = isDown(path) ? heldBy(context) : null;
+  const [active, word] = held ? heldStates[held.kind] : (systemdStates[path] ?? ['inactive', 'dead']);
+  const sub = word === 'exited' && context.spec.name.type === 'target' ? 'active' : word;
+  const { assigned, exit, main, health, restarts, status, reloadFailure } = context;
   return {
     unit: assigned.name,
     hash: assigned.hash,
     load: 'loaded',
     active,
     sub,
-    result,
+    result: held?.kind === 'dependency' ? 'dependency' : context.result,
     goal: assigned.goal,
-    reason,
+    reason: held?.reason ?? context.reason,
     ...(exit?.kind === 'exited' ? { exit: { code: exit.code } } : {}),
     ...(exit?.kind === 'killed' ? { exit: { signal: exit.signal } } : {}),
     ...(main?.pid !== undefined && exit === null ? { pid: main.pid } : {}),
     ...(main?.container !== undefined && exit === null ? { container: main.container } : {}),
+    ...(main !== null && health !== null && exit === null ? { health } : {}),
     ...(restarts > 0 ? { restarts } : {}),
+    ...(reloadFailure !== null && main !== null && exit === null ? { reloadFailure } : {}),
+    ...(status !== null && main !== null && exit === null ? { status } : {}),
   };
 }
 
-/** Units in these states stay as they are until somebody wishes otherwise. */
-const atRest = new Set(['dead', 'failed', 'exited']);
+/** What keeps it from starting, though that is wished. */
+function heldBy(context: UnitContext): Gate['start'] {
+  return awaitsLease(context) ? { kind: 'wait', reason: noLease } : isHeldBack(context) ? startGate(context) : null;
+}
 
-export function isAtRest({ sub }: UnitReport): boolean {
-  return atRest.has(sub);
+const noLease = "waiting for an answer to its machine's heartbeats, without which it must not run (OnDisconnect=stop)";
+
+/** A start that waits, or fails because of other units: for systemd that is the job's result, not the unit's. */
+const heldStates: Record<'wait' | 'dependency', [ActiveState, string]> = {
+  wait: ['activating', 'waiting'],
+  dependency: ['inactive', 'dead'],
+};
+
+function isDown(path: string): boolean {
+  return path === 'inactive' || path === 'failed';
+}
+
+/** How the unit stands, for those that have to do with it. */
+export function standingOf(state: UnitState, context: UnitContext): Standing {
+  const path = pathOf(state);
+  const { active, sub, result } = reportOf(state, context);
+  const mayRun = isLaunched(context) && context.suspended === null;
+  return {
+    phase: phaseOf(path, active),
+    outcome: !mayRun ? 'none' : failing(result) ? 'failure' : 'success',
+    wish: wishOf(context, isDown(path)),
+    state: `${active} (${sub})`,
+  };
+}
+
+function phaseOf(path: string, active: ActiveState): Standing['phase'] {
+  if (path.startsWith('resuming')) return 'unknown';
+  if (path === 'activating.autoRestart') return 'restarting';
+  // It is on its way from one to the other, at once.
+  if (isDown(path) || path === 'settling' || path.startsWith('retired') || path === 'gone') return 'down';
+  if (active === 'activating') return 'starting';
+  return active === 'deactivating' ? 'stopping' : 'up';
+}
+
+function wishOf(context: UnitContext, isAtRest: boolean): Standing['wish'] {
+  const { retiring, suspended, restartWished, startWished } = context;
+  if (retiring || !isLaunched(context)) return 'stop';
+  if (suspended !== null) return suspended.resumes ? null : 'stop';
+  if (restartWished) return isAtRest ? 'start' : 'restart';
+  return startWished && isAtRest ? 'start' : null;
+}
+
+/** A start that a condition left out has not failed: systemd.unit(5), "Conditions and Asserts". */
+function failing(result: string): boolean {
+  return !['success', 'condition', 'exec-condition'].includes(result);
+}
+
+/** Units in these states stay as they are until somebody wishes otherwise. */
+const atRest = new Set(['dead', 'failed', 'exited', 'active']);
+
+/** What waits for other units, or fails because of them, starts when they are up. */
+export function isAtRest({ sub, result }: UnitReport): boolean {
+  return atRest.has(sub) && result !== 'dependency';
 }
 
 function pathOf(state: UnitState): string {

@@ -1,10 +1,12 @@
 /** The work that a unit's actor has done for it: everything that takes time and touches the machine. */
 import { delay } from '../../shared/clock/clock.ts';
+import type { Health } from '../../shared/domain/health.ts';
+import { type ConditionFacts, unmetCondition } from '../../shared/domain/testConditions.ts';
 import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
-import type { AssignedUnit } from '../../shared/protocol/node.ts';
-import { type MainProcess, StartError } from './runtime/runtime.ts';
+import { listenVariables, type MainProcess, StartError } from './runtime/runtime.ts';
 import { type CommandsOutcome, resolveCommand, runCommands, runtimeFor } from './unitCommands.ts';
-import type { UnitContext } from './unitContext.ts';
+import type { Failure, UnitContext } from './unitContext.ts';
+import { makeDirectories } from './unitDirectories.ts';
 import { type ControlList, controlEnvironment, unitEnvironment } from './unitEnvironment.ts';
 
 /** How long it is waited before a runtime that did not answer is asked again. */
@@ -36,6 +38,21 @@ export function needsEngine(spec: UnitSpec): boolean {
   return required.includes('docker.service') || spec.placement.runtimes.includes('docker');
 }
 
+/** Null: it may be started; else what becomes of the start, and why. */
+export async function testConditions({
+  spec,
+  machine,
+}: {
+  spec: Pick<UnitSpec, 'conditions' | 'asserts'>;
+  machine?: ConditionFacts;
+}): Promise<Failure | null> {
+  if (machine === undefined) return null;
+  const condition = await unmetCondition(spec.conditions, machine);
+  if (condition !== null) return { result: 'condition', reason: condition };
+  const assertion = await unmetCondition(spec.asserts, machine);
+  return assertion === null ? null : { result: 'assert', reason: assertion };
+}
+
 /** `Requires=docker.service`: waits until the engine answers. A machine without one is told at the start itself. */
 export async function awaitEngine({ runtimes, clock }: UnitContext, signal: AbortSignal): Promise<void> {
   while (runtimes.docker && !signal.aborted && (await runtimes.docker.unavailable()) !== null) {
@@ -54,7 +71,7 @@ export async function runList(
   const stops = directive === 'execStop' || directive === 'execStopPost';
   const timeoutMs = stops ? service.timeoutStopMs : service.timeoutStartMs;
   try {
-    const environment = controlEnvironment(await unitEnvironment(service, context.given?.()), directive, context);
+    const environment = controlEnvironment(await environmentOf(context), directive, context);
     const commands = service[directive];
     return await runCommands(
       { unit: assigned.name, service, commands, environment, runtimes, clock, running, timeoutMs },
@@ -65,6 +82,11 @@ export async function runList(
   }
 }
 
+/** Of all its commands; what they are told of is made for that. */
+async function environmentOf({ spec: { service }, given }: UnitContext): Promise<Record<string, string>> {
+  return { ...(await makeDirectories(service)), ...(await unitEnvironment(service, given?.())) };
+}
+
 /** @throws {StartError} */
 export async function startMain(context: UnitContext): Promise<MainProcess> {
   const { assigned, spec, runtimes, mainIndex } = context;
@@ -72,12 +94,17 @@ export async function startMain(context: UnitContext): Promise<MainProcess> {
   const { name: unit, hash, cluster } = assigned;
   const written = service.execStart[mainIndex];
   if (!written) throw new StartError(`${unit} has no ExecStart= number ${mainIndex + 1}`);
-  const token = startToken(assigned);
+  const token = startToken(context);
   try {
-    const environment = await unitEnvironment(service, context.given?.());
+    const sockets = context.sockets?.() ?? null;
+    const listening = sockets ? listenVariables(sockets.names) : {};
+    const environment = { ...(await environmentOf(context)), ...listening };
     const command = resolveCommand(written, environment);
     const runtime = runtimeFor(runtimes, service, written);
-    return await runtime.start({ unit, hash, token, cluster, service, environment, command });
+    if (sockets && runtime.kind === 'docker') throw new StartError(`${unit} is a container, and is handed no sockets`);
+    const { mayStart } = context;
+    const request = { unit, hash, token, cluster, service, environment, command, mayStart };
+    return await runtime.start(sockets ? { ...request, sockets } : request);
   } catch (error) {
     if (!(written.ignoreFailure && error instanceof StartError)) throw error;
     return neverExecuted(token);
@@ -85,8 +112,9 @@ export async function startMain(context: UnitContext): Promise<MainProcess> {
 }
 
 /** The token that a start now carries: of its placement, or of the restart that was asked for since. */
-function startToken({ token, restart }: AssignedUnit): number {
-  return Math.max(token, restart);
+function startToken({ assigned: { token, restart, goal }, activated }: UnitContext): number {
+  // Of what another unit started it can be told so that it was after the last wish.
+  return Math.max(token, restart, activated ? goal : 0);
 }
 
 /** Where a failure is ignored (`ExecStart=-…`), a program that is not there counts as one that failed. */
@@ -108,10 +136,32 @@ export function startTimeoutMs({ timeoutStartMs }: ServiceSpec): number {
   return timeoutStartMs ?? infinityMs;
 }
 
+/** The time for dying of the watchdog's signal, ms. */
+export function abortTimeoutMs(service: ServiceSpec): number {
+  const { timeoutAbortMs } = service;
+  return timeoutAbortMs === undefined ? stopTimeoutMs(service) : (timeoutAbortMs ?? infinityMs);
+}
+
+/** What hangs is killed so that it leaves a core: systemd.service(5), `WatchdogSec=`. */
+export async function abortMain({ main, spec }: UnitContext): Promise<void> {
+  const { killMode, watchdogSignal } = spec.service;
+  await main?.signal(watchdogSignal, killMode === 'control-group' ? 'all' : 'main');
+}
+
 /** Asks the main process to stop, and with `KillMode=control-group` all others too: systemd.kill(5). */
 export async function askToStop({ main, spec }: UnitContext): Promise<void> {
   const { killMode, killSignal } = spec.service;
   await main?.signal(killSignal, killMode === 'control-group' ? 'all' : 'main');
+}
+
+/**
+ * Asks what the main process has left behind to end (systemd.kill(5), `KillMode=control-group`), and resolves when nothing
+ * is left.
+ */
+export async function endRest({ main, spec }: UnitContext, signal: AbortSignal): Promise<void> {
+  if (!main?.emptied || (await main.emptied(AbortSignal.abort()))) return;
+  await main.signal(spec.service.killSignal, 'all');
+  await main.emptied(signal);
 }
 
 /**
@@ -136,6 +186,13 @@ export async function sendFinalSignal({ main, spec }: UnitContext): Promise<void
   const { killMode, finalKillSignal, sendSigkill } = spec.service;
   if (!sendSigkill || killMode === 'none') return;
   await main?.signal(finalKillSignal, killMode === 'process' ? 'main' : 'all');
+}
+
+/** Kills the main process of a unit that wants that, when its health check says unhealthy. */
+export function killUnhealthy({ main, spec, exit }: UnitContext, health: Health): void {
+  if (health !== 'unhealthy' || spec.service.onUnhealthy !== 'kill' || exit !== null) return;
+  // While the engine is away nothing is checked either: what it says then is past.
+  main?.signal('SIGKILL', 'main').catch(() => undefined);
 }
 
 /** Leaves no trace of the unit, whatever its kill mode. */

@@ -1,22 +1,57 @@
 import type { ClusterState, MachineState, UnitRecord } from '../../shared/domain/clusterState.ts';
-import { machines, reportedRows, statesOf, unitFile, unitFiles, unitStates } from '../../shared/domain/views.ts';
+import {
+  machines,
+  reportedRows,
+  statesOf,
+  timers,
+  unitFile,
+  unitFiles,
+  unitStates,
+} from '../../shared/domain/views.ts';
 import type { Projection } from '../../shared/log/projection.ts';
-import type { Awaited, QueryAnswers, QueryBody, SchedulerStatus, UnitDetails } from '../../shared/protocol/queries.ts';
+import type {
+  Awaited,
+  DrainProgress,
+  QueryAnswers,
+  QueryBody,
+  RolloutProgress,
+  SchedulerStatus,
+  UnitDetails,
+} from '../../shared/protocol/queries.ts';
 import { hashState } from '../../shared/protocol/stateHash.ts';
+import { onTheWay, staysFor } from './policy/draining.ts';
+import { explain } from './policy/explaining.ts';
 import { rejects } from './policy/filters.ts';
+import { planRebalance } from './policy/rebalancing.ts';
+import { progressOf } from './policy/rolling.ts';
 
 type Answer = QueryAnswers[QueryBody['type']];
 
-/** Answers a query at once, from the projection as it is. `WaitUnits` says how far it is; the caller asks again. */
-export function answerQuery(projection: Projection, query: QueryBody, scheduler: string): Answer {
+/**
+ * Answers a query at once, from a projection as it is. `WaitUnits` says how far it is; the caller asks again. `now`
+ * (ms since 1970) matters to what waits for time to pass.
+ */
+export function answerQuery(projection: Projection, query: QueryBody, scheduler: string, now = 0): Answer {
   const { state } = projection;
   switch (query.type) {
     case 'ListUnits':
       return { units: unitStates(state) };
     case 'ListUnitFiles':
       return { units: unitFiles(state) };
+    case 'ListTimers':
+      return { timers: timers(state) };
     case 'ListMachines':
       return { machines: machines(state) };
+    case 'ExplainUnit':
+      return explain(state, query.unit, projection.seq);
+    case 'GetDrain':
+      return drainProgress(state, query.machine);
+    case 'PlanRebalance':
+      return planRebalance(state, query.maxMoves);
+    case 'GetRollout':
+      return rolloutProgress(state, query.unit, now);
+    case 'GetRebalance':
+      return { rebalance: state.rebalance };
     case 'GetUnits':
       return {
         units: query.units.map((name) => ({ ...unitDetails(state, name, 'launched'), ...textOf(state, name) })),
@@ -68,6 +103,24 @@ function isSettled(state: ClusterState, name: string, until: Awaited): boolean {
   return machines.every((machine) => hasComeToRest(state, unit, machine));
 }
 
+function drainProgress(state: ClusterState, machine: string): DrainProgress {
+  const cordon = state.cordons.get(machine);
+  const moved = onTheWay(state, machine).flatMap((name) => state.units.get(name) ?? []);
+  return {
+    ...(cordon ? { cordon } : {}),
+    onTheWay: moved.flatMap((unit) => statesOf(state, unit)),
+    left: [...state.assigned.get(machine)].sort().map((unit) => ({ unit, waitsFor: staysFor(state, unit, machine) })),
+  };
+}
+
+function rolloutProgress(state: ClusterState, name: string, now: number): RolloutProgress {
+  const rollout = [...state.rollouts.values()].filter(({ versions }) => Object.hasOwn(versions, name)).at(-1);
+  if (!rollout) return { units: [] };
+  const { turned, ended } = rollout;
+  const units = progressOf(state, rollout, now).map(({ unit, step }) => ({ unit, step }));
+  return { rollout: { ...(turned === undefined ? {} : { turned }), ...(ended ? { ended } : {}) }, units };
+}
+
 /** Some machine still has the unit. */
 function isReported(state: ClusterState, name: string): boolean {
   for (const reports of state.reports.values()) if (reports.has(name)) return true;
@@ -77,6 +130,7 @@ function isReported(state: ClusterState, name: string): boolean {
 function hasComeToRest(state: ClusterState, unit: UnitRecord, machine: string): boolean {
   const report = state.reports.get(machine)?.get(unit.name);
   if (!report || report.goal < unit.goal) return false;
+  if (report.active === 'reloading') return false;
   return report.active !== 'deactivating' && (report.active !== 'activating' || report.sub === 'auto-restart');
 }
 

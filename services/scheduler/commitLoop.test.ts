@@ -34,6 +34,7 @@ function createLoop(t: TestContext, { maxBytes = 512 * 1024 } = {}) {
   const silences: Silence[] = [];
   let appends = 0;
   let proofs = 0;
+  let stalled: Promise<void> | null = null;
   let held: Promise<void> | null = null;
   let lastId = 0;
   const log: EventLog = {
@@ -50,8 +51,12 @@ function createLoop(t: TestContext, { maxBytes = 512 * 1024 } = {}) {
   });
   const loop = new CommitLoop({
     ...{ projection, writer, clock, maxBytes },
-    proveLeadership: async () => void proofs++,
+    proveLeadership: async () => {
+      proofs++;
+      await stalled;
+    },
     silences: () => silences.splice(0),
+    onSlowLog: () => undefined,
     onCommitted: (machines, seq) => published.push({ machines: [...machines].sort(), seq }),
   });
   const follow = async () => {
@@ -63,6 +68,10 @@ function createLoop(t: TestContext, { maxBytes = 512 * 1024 } = {}) {
   return {
     ...{ clock, store, handle, loop, projection, commits, published, silences, stop, ended, folding },
     counts: () => ({ appends, proofs }),
+    /** From now on no proof of leadership comes back. */
+    stallProofs() {
+      stalled = new Promise(() => undefined);
+    },
     /** Holds appends until the function that it returns is called. */
     hold() {
       let release = () => {};
@@ -96,6 +105,17 @@ describe('commands', () => {
     assert.deepEqual(typesOf(commit), ['UnitSubmitted', 'UnitLaunchRequested', 'UnitPlaced']);
     assert.deepEqual(commit.commands, [{ id: 'c1', type: 'StartUnits', by: 'me@here' }]);
     assert.ok(commit.events.every((event) => causeOf(commit, event) === 'c1'));
+  });
+
+  test('that changed nothing change nothing either when another copy of them comes late', async (t) => {
+    const loop = createLoop(t);
+    await loop.give(join('m1'));
+    await loop.give({ type: 'SubmitUnits', units: [unit('a.service')] });
+    const stop: CommandBody = { type: 'StopUnits', units: [{ name: 'a.service' }] };
+    assert.deepEqual(await loop.give(stop, 'c1'), { ok: true, seq: 2 });
+    await loop.give(start(unit('a.service')));
+    assert.deepEqual(await loop.give(stop, 'c1'), { ok: true, seq: 2 });
+    assert.equal(loop.projection.state.units.get('a.service')?.desired, 'launched');
   });
 
   test('that come while an append is under way share the next one', async (t) => {
@@ -291,6 +311,22 @@ describe('a machine that was silent for too long', () => {
       assert.match('reason' in event ? event.reason : '', /no heartbeat for 2\.1 s/);
     }
     assert.deepEqual(loop.published.at(-1)?.machines, ['m1', 'm2']);
+  });
+
+  test('is lost in the end, however slow the log is all the time', async (t) => {
+    const loop = createLoop(t);
+    await loop.give(join('m1'));
+    for (const expected of [0, 1]) {
+      const release = loop.hold();
+      loop.stallProofs();
+      loop.silences.push({ machine: 'm1', silentMs: 2_140 });
+      loop.loop.nudge();
+      await loop.clock.advance(3_000);
+      release();
+      await loop.clock.advance(3_000);
+      const lost = loop.commits.flatMap(({ events }) => events).filter(({ type }) => type === 'MachineLost');
+      assert.equal(lost.length, expected);
+    }
   });
 
   test('is not lost twice', async (t) => {

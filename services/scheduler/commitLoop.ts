@@ -1,8 +1,11 @@
 import { type Clock, delay } from '../../shared/clock/clock.ts';
+import { rememberedCommands } from '../../shared/domain/clusterState.ts';
 import { AppendRefusedError } from '../../shared/log/eventLog.ts';
 import type { Projection } from '../../shared/log/projection.ts';
 import type { SubjectWriter } from '../../shared/log/subjectWriter.ts';
 import type { Command, CommandReply } from '../../shared/protocol/commands.ts';
+import type { EndedCopy } from './copyWatch.ts';
+import type { EndedLease } from './leaseWatch.ts';
 import { type Queued, Round, type Silence } from './round.ts';
 
 export interface CommitLoopOptions {
@@ -13,6 +16,12 @@ export interface CommitLoopOptions {
   proveLeadership: () => Promise<unknown>;
   /** The machines that are to be declared lost, as of now: their units are placed elsewhere in the same commit. */
   silences: () => Silence[];
+  /** Called when the log took its time, before machines are declared lost: they were not heard because it was away. */
+  onSlowLog: () => void;
+  /** The leases that are over, as of now. Default: none. */
+  endedLeases?: () => EndedLease[];
+  /** The copies that moved units need not wait for any longer, as of now. Default: none. */
+  endedCopies?: () => EndedCopy[];
   /** Called after each commit is in the state, with the machines whose assignment it changed. */
   onCommitted: (machines: Set<string>, seq: number) => void;
   /** Bytes that one command's events may have: half of what the log takes leaves room for the rest of a commit. */
@@ -23,6 +32,8 @@ const maxTasksPerCommit = 2_000;
 const roughBytesPerTask = 1_000;
 /** A log that refuses is not asked again before, unless somebody gives a command. */
 const refusedRetryMs = 500;
+/** A log that is at hand takes an append in a few ms, and one that is busy, within this. */
+const promptMs = { fence: 200, log: 500, commit: 1_000 };
 
 /**
  * The leader's one loop of decisions: it gathers what has come in while the last append was under way (group commit),
@@ -31,18 +42,21 @@ const refusedRetryMs = 500;
  */
 export class CommitLoop {
   readonly #options: CommitLoopOptions;
-  readonly #limits: { readonly maxBytes: number; maxTasks: number };
+  readonly #unchanging = new Map<string, number>();
+  readonly #limits: { readonly maxBytes: number; maxTasks: number; unchanging: ReadonlyMap<string, number> };
   readonly #mostTasks: number;
   #queue: Queued[] = [];
   #isNudged = false;
   #roomMade = true;
+  /** The log was slow the last time, and everybody got a fresh timeout for it. */
+  #isLogBlamed = false;
   #wake: () => void = () => {};
 
   constructor(options: CommitLoopOptions) {
     const { maxBytes } = options;
     this.#options = options;
     this.#mostTasks = Math.min(maxTasksPerCommit, Math.ceil(maxBytes / roughBytesPerTask));
-    this.#limits = { maxBytes, maxTasks: this.#mostTasks };
+    this.#limits = { maxBytes, maxTasks: this.#mostTasks, unchanging: this.#unchanging };
   }
 
   submit(command: Command, respond: (reply: CommandReply) => void): void {
@@ -50,7 +64,7 @@ export class CommitLoop {
     this.#wake();
   }
 
-  /** There are new `silences`. */
+  /** There are new `silences`, or leases that are over, or a drain can go on. */
   nudge(): void {
     this.#isNudged = true;
     this.#wake();
@@ -85,22 +99,73 @@ export class CommitLoop {
   }
 
   async #round(signal: AbortSignal): Promise<'committed' | 'refused' | 'nothing'> {
-    const { projection, clock, silences } = this.#options;
-    const round = new Round(projection, clock.now(), this.#limits);
+    const { projection, clock, endedLeases = () => [], endedCopies = () => [] } = this.#options;
     this.#isNudged = false;
-    for (const silence of silences()) round.lose(silence);
+    const silent = await this.#trustedSilences(signal);
+    if (silent === null) return 'refused';
+    const round = new Round(projection, clock.now(), this.#limits);
+    for (const silence of silent) round.lose(silence);
+    for (const lease of endedLeases()) round.endLease(lease);
+    for (const copy of endedCopies()) round.endAwait(copy);
     for (let next = this.#queue.shift(); next !== undefined; next = round.hasRoom ? this.#queue.shift() : undefined) {
       round.take(next);
     }
+    round.trigger();
     round.place(this.#roomMade);
     if (!round.isEmpty) return this.#finish(round, signal);
     this.#roomMade = false;
     return 'nothing';
   }
 
+  /**
+   * The silences, if the log takes appends now. A leader that is on the wrong side of a partition hears no machine of the
+   * other one; what it decided there would wait, and come true when all is well again. Null: the log refuses.
+   */
+  async #trustedSilences(signal: AbortSignal): Promise<Silence[] | null> {
+    const silent = this.#options.silences();
+    try {
+      if (silent.length === 0) return silent;
+      const isPrompt = await this.#isLogPrompt(signal);
+      return isPrompt || !this.#blameLog() ? silent : [];
+    } catch (error) {
+      if (!(error instanceof AppendRefusedError)) throw error;
+      for (const { respond } of this.#queue.splice(0)) respond(logRefused(error));
+      return null;
+    }
+  }
+
+  /** Once: a log that is slow all the time must not keep dead machines alive. False: it was blamed already. */
+  #blameLog(): boolean {
+    if (this.#isLogBlamed) return false;
+    this.#isLogBlamed = true;
+    this.#options.onSlowLog();
+    return true;
+  }
+
+  /** Asks the fence; its stream may be without a leader where the log is not: then a commit of nothing asks the log. */
+  async #isLogPrompt(signal: AbortSignal): Promise<boolean> {
+    const { writer, projection, proveLeadership, clock } = this.#options;
+    const over = new AbortController();
+    const proof = proveLeadership().then(() => true);
+    const late = delay(clock, promptMs.fence, over.signal).then(() => false);
+    try {
+      if (await Promise.race([proof, late])) return true;
+    } finally {
+      over.abort();
+    }
+    // Whatever becomes of it, the log has the last word.
+    proof.catch(() => undefined);
+    const askedAt = clock.monotonicNow();
+    const { seq } = await writer.append({ cause: 'machines are silent: is the log at hand?', events: [] });
+    const tookMs = clock.monotonicNow() - askedAt;
+    await projection.reached(seq, signal);
+    return tookMs <= promptMs.log;
+  }
+
   async #finish(round: Round, signal: AbortSignal): Promise<'committed' | 'refused'> {
     try {
       const seq = await this.#commit(round, signal);
+      this.#remember(round.unchanging, seq);
       for (const { respond, reply } of round.replies) respond(reply.ok ? { ...reply, seq: reply.seq || seq } : reply);
       return 'committed';
     } catch (error) {
@@ -113,15 +178,27 @@ export class CommitLoop {
     }
   }
 
+  /** As long as this leader leads: whatever was acknowledged is not done later, when another copy of it comes. */
+  #remember(unchanging: readonly string[], seq: number): void {
+    for (const id of unchanging) this.#unchanging.set(id, seq);
+    for (const oldest of this.#unchanging.keys()) {
+      if (this.#unchanging.size <= rememberedCommands) return;
+      this.#unchanging.delete(oldest);
+    }
+  }
+
   async #commit(round: Round, signal: AbortSignal): Promise<number> {
-    const { projection, writer, proveLeadership, onCommitted } = this.#options;
+    const { projection, writer, proveLeadership, onCommitted, clock } = this.#options;
     if (round.events.length === 0) {
       await proveLeadership();
       this.#roomMade = false;
       return projection.seq;
     }
     const commands = round.commands.length > 0 ? { commands: round.commands } : {};
+    const askedAt = clock.monotonicNow();
     const { seq } = await writer.append({ cause: round.cause, events: round.events, ...commands });
+    if (clock.monotonicNow() - askedAt > promptMs.commit) this.#blameLog();
+    else this.#isLogBlamed = false;
     this.#roomMade = round.makesRoom;
     this.#limits.maxTasks = this.#mostTasks;
     await projection.reached(seq, signal);

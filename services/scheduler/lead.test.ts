@@ -49,6 +49,22 @@ describe('liveness', () => {
     assert.equal((await cluster.beat('m1')).ok, true);
   });
 
+  test('a machine whose agent makes room for another one is lost only when that one is overdue', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    await cluster.start('s1');
+    await cluster.join('m1');
+    await cluster.join('m2');
+    await cluster.beat('m1', { backWithinMs: 10_000 });
+    const lost = async () =>
+      (await cluster.commits()).flatMap(({ events }) =>
+        events.flatMap((event) => (event.type === 'MachineLost' ? event.machine : [])),
+      );
+    await cluster.pass(11_500, 'm2');
+    assert.deepEqual(await lost(), []);
+    await cluster.pass(1_500, 'm2');
+    assert.deepEqual(await lost(), ['m1']);
+  });
+
   test('after an election nobody is lost before a full fresh timeout', async (t) => {
     const cluster = new MemorySchedulers(t);
     const s1 = await cluster.start('s1');
@@ -59,6 +75,37 @@ describe('liveness', () => {
     await cluster.clock.advance(electionMs);
     assert.equal(s2.state, 'leading');
     assert.equal((await cluster.beat('m1')).ok, true);
+  });
+
+  test('while the log is away, nobody is lost for what was not heard then', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    await cluster.start('s1');
+    await cluster.join('m1');
+    await cluster.join('m2');
+    await cluster.pass(1_000, 'm1', 'm2');
+    const lost = async () =>
+      (await cluster.commits()).flatMap(({ events }) => events).filter(({ type }) => type === 'MachineLost').length;
+    for (const log of [cluster.log, cluster.fences]) log.setAvailable(false);
+    // m1 is where nobody hears it, and so is the log.
+    await cluster.pass(6_000, 'm2');
+    for (const log of [cluster.log, cluster.fences]) log.setAvailable(true);
+    await cluster.pass(1_500, 'm2');
+    await cluster.pass(5_000, 'm1', 'm2');
+    assert.equal(await lost(), 0);
+    await cluster.pass(3_500, 'm2');
+    assert.equal(await lost(), 1, 'one that stays silent is');
+  });
+
+  test('a fence that is away does not keep a silent machine from being lost, as long as the log is there', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    await cluster.start('s1');
+    await cluster.join('m1');
+    await cluster.join('m2');
+    await cluster.pass(1_000, 'm1', 'm2');
+    cluster.fences.setAvailable(false);
+    await cluster.pass(3_000, 'm2');
+    const events = (await cluster.commits()).flatMap((commit) => commit.events);
+    assert.ok(events.some((event) => event.type === 'MachineLost' && event.machine === 'm1'));
   });
 
   test('after the leader was cut off, for however long, nobody is lost before a full fresh timeout', async (t) => {

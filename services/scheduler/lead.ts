@@ -1,7 +1,9 @@
 import type { Bus, BusMessage } from '../../shared/bus/bus.ts';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { digestReports } from '../../shared/domain/digest.ts';
+import { rebalanceUnderWay } from '../../shared/domain/rebalance.ts';
 import { isRejection } from '../../shared/domain/rejection.ts';
+import { isRollingOut } from '../../shared/domain/rollout.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
 import type { Leader } from '../../shared/log/leaderActor.ts';
 import type { Projection } from '../../shared/log/projection.ts';
@@ -11,10 +13,15 @@ import { encodeJson } from '../../shared/protocol/json.ts';
 import type { Heartbeat, HeartbeatReply } from '../../shared/protocol/node.ts';
 import { parseHeartbeatSubject, subjects } from '../../shared/protocol/subjects.ts';
 import { CommitLoop } from './commitLoop.ts';
+import { CopyWatch } from './copyWatch.ts';
+import { LeaseWatch } from './leaseWatch.ts';
 import { MachineWatch } from './machineWatch.ts';
 import { parseCommand } from './parseCommand.ts';
 import { parseHeartbeat } from './parseHeartbeat.ts';
 import { assignmentOf } from './policy/assignment.ts';
+import { isDraining } from './policy/draining.ts';
+import { isRescheduling } from './policy/rescheduling.ts';
+import { hasOpenTriggers } from './triggering.ts';
 
 export interface LeadOptions {
   id: string;
@@ -52,6 +59,9 @@ export async function lead(options: LeadOptions): Promise<void> {
     clock,
     proveLeadership: () => leader.proveLeadership(),
     silences: () => term.watch.silences(),
+    onSlowLog: () => term.watch.pardon(),
+    endedLeases: () => term.leases.ended(),
+    endedCopies: () => term.copies.ended(),
     onCommitted: (machines, seq) => term.publish(machines, seq),
     maxBytes: bus.maxPayload / 2,
   });
@@ -95,28 +105,59 @@ function hear(term: Term, { subject, data, respond }: BusMessage): void {
   if (machine !== null && heartbeat !== null) respond(encodeJson(term.heard(machine, heartbeat)));
 }
 
+const tickMs = 500;
+
 /** What a leader knows that is not on the log, and means nothing to the next one. */
 class Term {
   readonly watch: MachineWatch;
+  readonly leases: LeaseWatch;
+  readonly copies: CopyWatch;
   readonly #options: LeadOptions;
   /** Version of each machine's newest assignment. */
   readonly #versions = new Map<string, number>();
   /** Heartbeats in a row with the same digest, which is not the log's. */
   readonly #differing = new Map<string, { digest: string; beats: number }>();
   readonly #stopListening: () => void;
+  readonly #stopTicking: () => void;
 
-  constructor(options: LeadOptions, onSilence: () => void) {
+  constructor(options: LeadOptions, nudge: () => void) {
     const { bus, clock, projection, machineTimeoutMs: timeoutMs = defaultMachineTimeoutMs } = options;
     this.#options = options;
-    this.watch = new MachineWatch({ bus, clock, timeoutMs, onSilence, machines: () => this.readyMachines() });
+    this.watch = new MachineWatch({ bus, clock, timeoutMs, onSilence: nudge, machines: () => this.readyMachines() });
+    const prove = () => options.leader.proveLeadership();
+    this.leases = new LeaseWatch({ clock, state: () => projection.state, prove, onEnded: nudge });
+    this.copies = new CopyWatch({ clock, state: () => projection.state, onEnded: nudge });
+    this.#stopTicking = this.#tick(clock, nudge);
     this.#stopListening = projection.onCommit(({ events }) => {
       for (const event of events) if (event.type === 'MachineJoined') this.watch.heard(event.machine);
+      // A drain, a rebalance, or a rollout goes on when nodes report that what was moved is well.
+      if (
+        isRollingOut(projection.state) ||
+        hasOpenTriggers(projection.state) ||
+        isDraining(projection.state) ||
+        rebalanceUnderWay(projection.state) !== null
+      )
+        nudge();
     });
+  }
+
+  /** What waits for time to pass is looked at again. */
+  #tick(clock: Clock, nudge: () => void): () => void {
+    const tick = () => {
+      const { state } = this.#options.projection;
+      const isTime = this.copies.ended().length > 0;
+      if (isTime || isRollingOut(state) || isRescheduling(state) || hasOpenTriggers(state)) nudge();
+      timer = clock.setTimeout(tick, tickMs);
+    };
+    let timer = clock.setTimeout(tick, tickMs);
+    return () => clock.clearTimeout(timer);
   }
 
   end(): void {
     this.watch.end();
+    this.leases.end();
     this.#stopListening();
+    this.#stopTicking();
   }
 
   readyMachines(): string[] {
@@ -150,11 +191,15 @@ class Term {
     const known = this.#options.projection.state.machines.get(machine);
     if (known?.state !== 'ready') return { ok: false, code: 'join' };
     if (known.session !== heartbeat.session) return { ok: false, code: 'replaced' };
-    this.watch.heard(machine);
+    this.watch.heard(machine, heartbeat);
     const assignment = this.#versions.get(machine) ?? 0;
     // It has not taken up the newest one: perhaps nothing reached it, nor the stream. It is the same if sent again.
     if (heartbeat.assignment < assignment) this.#publish(machine, assignment);
-    return { ok: true, assignment, resync: this.#isOutOfSync(machine, heartbeat.digest) };
+    const isUpToDate = heartbeat.assignment === assignment;
+    const renews = this.leases.heard(machine, isUpToDate ? heartbeat.held : undefined);
+    if (isUpToDate) this.copies.heard(machine, heartbeat.leaving);
+    const resync = this.#isOutOfSync(machine, heartbeat.digest);
+    return { ok: true, assignment, resync, ...(renews ? { lease: true } : {}) };
   }
 
   #isOutOfSync(machine: string, digest: string): boolean {

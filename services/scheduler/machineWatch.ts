@@ -1,6 +1,7 @@
 import type { Bus } from '../../shared/bus/bus.ts';
 import type { Clock } from '../../shared/clock/clock.ts';
-import { Liveness, overdue } from './policy/liveness.ts';
+import type { Heartbeat } from '../../shared/protocol/node.ts';
+import { allowanceOf, Liveness, overdue } from './policy/liveness.ts';
 import type { Silence } from './round.ts';
 
 export interface MachineWatchOptions {
@@ -14,8 +15,11 @@ export interface MachineWatchOptions {
 }
 
 const checkMs = 100;
-/** This scheduler hears itself over the bus within this long, or it can hear nobody. */
-const echoTimeoutMs = 300;
+/**
+ * This scheduler hears itself over the bus within this long, or it can hear nobody. Slow links take their time: what
+ * comes back late has still overtaken no heartbeat.
+ */
+const echoTimeoutMs = 1_500;
 
 /**
  * Finds the machines that have been silent for too long. A silence counts only when the bus works: before it is
@@ -38,14 +42,14 @@ export class MachineWatch {
     this.#checkedAt = clock.monotonicNow();
     this.#inbox = bus.createInbox();
     const echoes = bus.subscribe(this.#inbox, () => this.#heardEcho());
-    const off = bus.onConnectionChange(() => this.#pardon());
+    const off = bus.onConnectionChange(() => this.pardon());
     this.#ends = [() => echoes.unsubscribe(), off, () => clock.clearTimeout(this.#timer)];
     this.#timer = clock.setTimeout(() => this.#check(), checkMs);
   }
 
   /** A heartbeat, or something else that begins a fresh full timeout. */
-  heard(machine: string): void {
-    this.#liveness.heard(machine, this.#options.clock.monotonicNow());
+  heard(machine: string, heartbeat?: Heartbeat): void {
+    this.#liveness.heard(machine, this.#options.clock.monotonicNow(), heartbeat && allowanceOf(heartbeat));
   }
 
   forget(machine: string): void {
@@ -55,6 +59,13 @@ export class MachineWatch {
   /** The machines that are to be declared lost, as of now. */
   silences(): Silence[] {
     return this.#overdue().filter(({ machine }) => this.#believed.has(machine));
+  }
+
+  /** Everybody gets a fresh full timeout: what was not heard was not the machines' silence. */
+  pardon(): void {
+    this.#echo = null;
+    this.#believed.clear();
+    this.#liveness.pardonAll(this.#options.clock.monotonicNow());
   }
 
   end(): void {
@@ -70,7 +81,7 @@ export class MachineWatch {
     const { clock, timeoutMs } = this.#options;
     const now = clock.monotonicNow();
     // A pause of this process (a stopped machine, a swapped-out one) was not the machines' silence.
-    if (now - this.#checkedAt > timeoutMs / 2) this.#pardon();
+    if (now - this.#checkedAt > timeoutMs / 2) this.pardon();
     this.#checkedAt = now;
     this.#judge(this.#overdue(), now);
     this.#timer = clock.setTimeout(() => this.#check(), checkMs);
@@ -97,18 +108,12 @@ export class MachineWatch {
       this.#sendEcho(now);
       this.#options.onSilence();
     } else if (now - this.#echo.sentAt >= echoTimeoutMs) {
-      this.#pardon();
+      this.pardon();
     }
   }
 
   #sendEcho(now: number): void {
     this.#echo = { sentAt: now, isBack: false };
     this.#options.bus.publish(this.#inbox, new Uint8Array());
-  }
-
-  #pardon(): void {
-    this.#echo = null;
-    this.#believed.clear();
-    this.#liveness.pardonAll(this.#options.clock.monotonicNow());
   }
 }

@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
 import { pino } from 'pino';
 import { connectPatiently } from '../../shared/bus/connectPatiently.ts';
+import type { NatsAccess } from '../../shared/bus/natsAccess.ts';
 import { createNatsBus } from '../../shared/bus/natsBus.ts';
 import { systemClock } from '../../shared/clock/systemClock.ts';
 import { createJetStreamLog } from '../../shared/log/jetStreamLog.ts';
@@ -9,10 +10,7 @@ import { keepStreams } from '../../shared/log/jetStreamStreams.ts';
 import { streams } from '../../shared/protocol/subjects.ts';
 import { startScheduler } from './schedulerActor.ts';
 
-export interface SchedulerOptions {
-  server: string;
-  user?: string;
-  password?: string;
+export interface SchedulerOptions extends NatsAccess {
   /** Copies of each stream; absent: one, or as many as there are. */
   replicas?: number;
 }
@@ -24,10 +22,10 @@ export async function main(options: SchedulerOptions): Promise<number> {
   const onPassedOver = (name: string, reason: string) => log.warn({ name, reason }, 'a snapshot was passed over');
   const id = nanoid(8);
   const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
-  const connecting = { ...options, name: `flotilla scheduler ${id}` };
+  const connecting = { ...options, name: `flotilla scheduler ${id}`, leavesSilentServer: true };
   const link = await connectPatiently(connecting, { clock: systemClock, onWaiting });
   const copies = options.replicas === undefined ? {} : { replicas: options.replicas };
-  await keepStreams(link, { onError, ...copies });
+  await keepStreams(link, { onError, onWaiting, timeoutMs: Number.POSITIVE_INFINITY, ...copies });
   const bus = createNatsBus(link);
   const scheduler = startScheduler(
     {

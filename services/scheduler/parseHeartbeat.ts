@@ -2,7 +2,15 @@ import { z } from 'zod';
 import { decodeJson } from '../../shared/protocol/json.ts';
 import type { Heartbeat } from '../../shared/protocol/node.ts';
 
-const heartbeat = z.object({ session: z.string(), assignment: z.number(), digest: z.string() });
+const heartbeat = z.object({
+  session: z.string(),
+  assignment: z.number(),
+  digest: z.string(),
+  held: z.array(z.string()).optional(),
+  leaving: z.array(z.string()).nullable().optional(),
+  answeredInMs: z.number().nonnegative().optional(),
+  backWithinMs: z.number().nonnegative().optional(),
+});
 
 /** Reads what somebody sent as a heartbeat; null where it is none. */
 export function parseHeartbeat(data: Uint8Array): Heartbeat | null {

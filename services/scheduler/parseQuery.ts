@@ -4,11 +4,18 @@ import type { Query } from '../../shared/protocol/queries.ts';
 
 const common = { minSeq: z.number().optional() };
 const units = z.array(z.string());
+const point = z.union([z.object({ seq: z.number() }), z.object({ at: z.number() })]);
 
 const query = z.discriminatedUnion('type', [
   z.object({ ...common, type: z.literal('ListUnits') }),
   z.object({ ...common, type: z.literal('ListUnitFiles') }),
+  z.object({ ...common, type: z.literal('ListTimers') }),
   z.object({ ...common, type: z.literal('ListMachines') }),
+  z.object({ ...common, type: z.literal('ExplainUnit'), unit: z.string(), as: point.optional() }),
+  z.object({ ...common, type: z.literal('GetDrain'), machine: z.string() }),
+  z.object({ ...common, type: z.literal('PlanRebalance'), maxMoves: z.number().int().min(1).max(100_000) }),
+  z.object({ ...common, type: z.literal('GetRollout'), unit: z.string() }),
+  z.object({ ...common, type: z.literal('GetRebalance') }),
   z.object({ ...common, type: z.literal('GetUnits'), units }),
   z.object({
     ...common,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { CommandBody } from '../../shared/protocol/commands.ts';
 import { encodeCommit } from '../../shared/protocol/commit.ts';
+import type { HistoryPoint } from '../../shared/protocol/queries.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { MemorySchedulers } from '../../test/support/memorySchedulers.ts';
 import { report } from '../../test/support/samples.ts';
@@ -13,6 +14,22 @@ const start = (...names: string[]): CommandBody => ({
 });
 
 describe('queries', () => {
+  test('explain a unit as it was at an earlier point of the history', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    await cluster.start('s1');
+    const started = await cluster.command(start('a.service'));
+    const joined = await cluster.join('m1');
+    assert.ok(started.ok && joined.ok);
+    const ask = async (as?: HistoryPoint) => {
+      const reply = await cluster.query({ type: 'ExplainUnit', unit: 'a.service', as, minSeq: joined.seq });
+      assert.ok(reply.ok);
+      return [reply.data.seq, reply.data.wishes, reply.data.places.map(({ machine }) => machine)];
+    };
+    assert.deepEqual(await ask(), [joined.seq, undefined, ['m1']]);
+    assert.deepEqual(await ask({ seq: started.seq }), [started.seq, 'it was started', []]);
+    assert.deepEqual(await ask({ at: 0 }), [0, undefined, []]);
+  });
+
   test('see what the asker has written, or say that the scheduler is behind', async (t) => {
     const cluster = new MemorySchedulers(t);
     await cluster.start('s1');

@@ -2,9 +2,11 @@ import type { Bus, BusMessage, Subscription } from '../../shared/bus/bus.ts';
 import { type Clock, delay } from '../../shared/clock/clock.ts';
 import { FencedError } from '../../shared/log/appendOnce.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
+import { foldUntil } from '../../shared/log/history.ts';
 import type { Leader } from '../../shared/log/leaderActor.ts';
 import type { Projection } from '../../shared/log/projection.ts';
 import { encodeJson } from '../../shared/protocol/json.ts';
+import { encodeLargeJson } from '../../shared/protocol/largeJson.ts';
 import type { Query, QueryReply } from '../../shared/protocol/queries.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { allSettled, answerQuery } from './answerQuery.ts';
@@ -54,11 +56,18 @@ async function answer(options: QueryServiceOptions, message: BusMessage): Promis
   const wait = 'timeoutMs' in query ? Math.min(query.timeoutMs, longestWaitMs) : longestWaitMs;
   const inTime = await reachesInTime(options, query, wait);
   if (!inTime) return refuse(message, 'behind', `this scheduler has come to ${projection.seq} of ${query.minSeq} only`);
-  const reply: QueryReply = { ok: true, seq: projection.seq, data: answerQuery(projection, query, id) };
-  const data = encodeJson(reply);
+  const seen = await asOf(options, query);
+  const reply: QueryReply = { ok: true, seq: projection.seq, data: answerQuery(seen, query, id, options.clock.now()) };
+  const data = encodeLargeJson(reply);
   if (data.length <= options.bus.maxPayload) return message.respond(data);
   const limit = `NATS takes ${options.bus.maxPayload}: raise its max_payload, or ask about fewer units`;
   refuse(message, 'too-large', `the answer has ${data.length} bytes and ${limit}`);
+}
+
+/** The projection that the query asks about: this scheduler's, or one folded anew up to an earlier point. */
+async function asOf({ log, projection }: QueryServiceOptions, query: Query): Promise<Projection> {
+  if (query.type !== 'ExplainUnit' || query.as === undefined) return projection;
+  return (await foldUntil(log, query.as)).projection;
 }
 
 function refuse(message: BusMessage, code: (QueryReply & { ok: false })['code'], reason: string): void {

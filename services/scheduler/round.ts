@@ -5,9 +5,13 @@ import { isRejection } from '../../shared/domain/rejection.ts';
 import type { Projection } from '../../shared/log/projection.ts';
 import type { Command, CommandReply } from '../../shared/protocol/commands.ts';
 import type { Caused, CommandRef } from '../../shared/protocol/commit.ts';
+import type { EndedCopy } from './copyWatch.ts';
 import { handleCommand } from './handleCommand.ts';
+import type { EndedLease } from './leaseWatch.ts';
 import { touchedBy } from './policy/assignment.ts';
+import { type Left, noteLeft } from './policy/awaiting.ts';
 import { makesRoom, reconcile } from './policy/reconcile.ts';
+import { trigger } from './triggering.ts';
 
 export interface Queued {
   command: Command;
@@ -24,6 +28,8 @@ export interface RoundLimits {
   /** Bytes that one command's events may have; commands are taken until a quarter of it is reached. */
   maxBytes: number;
   maxTasks: number;
+  /** By id: commands that changed nothing, and after which sequence. They are on no log, and may come again all the same. */
+  unchanging: ReadonlyMap<string, number>;
 }
 
 /** What is the cause of tasks that no single command or loss has led to. */
@@ -35,6 +41,8 @@ export class Round {
   /** To be given once the events are on the log. A `seq` of 0 stands for their sequence. */
   readonly replies: { respond: Queued['respond']; reply: CommandReply }[] = [];
   readonly commands: CommandRef[] = [];
+  /** Ids of commands that change nothing. */
+  readonly unchanging: string[] = [];
   /** The machines whose assignment has changed. */
   readonly touched = new Set<string>();
   readonly #draft: ClusterState;
@@ -44,6 +52,7 @@ export class Round {
   /** Commands and losses of this round, and what they did to which unit. */
   readonly #causes = new Set<string>();
   readonly #causeOfUnit = new Map<string, string>();
+  readonly #left: Left = new Map();
   #cause: string | null = null;
   #bytes = 0;
 
@@ -79,8 +88,18 @@ export class Round {
     this.#add({ type: 'MachineLost', machine, reason }, cause);
   }
 
+  endLease({ unit, machine, reason }: EndedLease): void {
+    if (this.#draft.leases.get(unit)?.machine !== machine) return;
+    this.#add({ type: 'UnitLeaseEnded', unit, machine, reason }, `lease-ended ${machine}`);
+  }
+
+  endAwait({ unit, machine, reason }: EndedCopy): void {
+    if (this.#draft.awaiting.get(unit)?.machine !== machine) return;
+    this.#add({ type: 'UnitAwaitEnded', unit, machine, reason }, `copy-ended ${machine}`);
+  }
+
   take({ command, respond }: Queued): void {
-    const answered = this.#draft.answered.get(command.id);
+    const answered = this.#draft.answered.get(command.id) ?? this.#limits.unchanging.get(command.id);
     if (answered !== undefined) return this.#repeat(answered, respond);
     const decision = handleCommand(this.#draft, command);
     if (isRejection(decision)) return void this.replies.push({ respond, reply: refusalOf(decision) });
@@ -91,18 +110,24 @@ export class Round {
     this.#bytes += bytes;
     for (const event of decision.events) this.#add(event, command.id);
     if (decision.events.length > 0) this.#remember(command);
+    else this.unchanging.push(command.id);
     const warnings = decision.warnings.length > 0 ? { warnings: decision.warnings } : {};
     this.replies.push({ respond, reply: { ok: true, seq: 0, ...warnings } });
+  }
+
+  /** Starts what units that have failed, or ended, name for that case. */
+  trigger(): void {
+    trigger(this.#draft, (event, cause) => this.#add(event, cause));
   }
 
   /** Places what the commands and losses of this round, or of earlier ones, left open. */
   place(roomMade: boolean): void {
     const includeWaiting = roomMade || this.events.some(makesRoom);
-    const options = { includeWaiting, maxTasks: this.#limits.maxTasks, moment: this.#moment };
+    const options = { includeWaiting, maxTasks: this.#limits.maxTasks, moment: this.#moment, left: this.#left };
     const [only = generalCause, ...others] = this.#causes;
     const otherwise = others.length === 0 ? only : generalCause;
     for (const task of reconcile(this.#draft, options)) {
-      this.#record(task, this.#causeOfUnit.get(task.unit) ?? otherwise);
+      this.#record(task, ('unit' in task ? this.#causeOfUnit.get(task.unit) : undefined) ?? otherwise);
     }
   }
 
@@ -120,6 +145,7 @@ export class Round {
   #add(event: ClusterEvent, cause: string): void {
     this.#causes.add(cause);
     for (const machine of touchedBy(this.#draft, event)) this.touched.add(machine);
+    noteLeft(this.#left, this.#draft, event, this.#moment.seq);
     evolve(this.#draft, event, this.#moment);
     if ('unit' in event) this.#causeOfUnit.set(event.unit, cause);
     this.#record(event, cause);
@@ -143,6 +169,7 @@ function sizeOf(events: ClusterEvent[]): number {
 }
 
 function textBytes(event: ClusterEvent): number {
+  if (event.type === 'RolloutStarted') return Buffer.byteLength(JSON.stringify(event.units));
   return event.type === 'UnitSubmitted' ? Buffer.byteLength(JSON.stringify(event.text)) : 0;
 }
 

@@ -3,6 +3,7 @@
  * time is in `replicaActor.ts`; what is decided is in `commitLoop.ts` and `policy/`.
  */
 import type { Event } from '../../shared/domain/events.ts';
+import { loadProjection, saveSnapshots } from '../../shared/log/clusterSnapshots.ts';
 import type { Projection } from '../../shared/log/projection.ts';
 import {
   type Replica,
@@ -14,13 +15,14 @@ import {
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { lead } from './lead.ts';
 import { serveQueries } from './queryService.ts';
-import { loadProjection, saveSnapshots } from './snapshots.ts';
 
 export interface SchedulerDeps extends ReplicaDeps {
   /** This scheduler. */
   id: string;
   /** How long a machine may be silent, ms. */
   machineTimeoutMs?: number;
+  /** A snapshot is saved after so many sequences of the log. */
+  sequencesPerSnapshot?: number;
 }
 
 export function startScheduler(deps: SchedulerDeps, onState?: (state: ReplicaState) => void): Replica {

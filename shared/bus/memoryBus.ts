@@ -7,8 +7,16 @@ import { type Bus, BusClosedError, type BusMessage, NoRespondersError, RequestTi
 import { subjectMatches } from './subjectMatch.ts';
 
 export interface MemoryNetwork {
-  /** A connection of its own. */
-  connect(): MemoryBus;
+  /** A connection of its own. Its name is what {@link Carriage} knows it by. */
+  connect(name?: string): MemoryBus;
+}
+
+/** What lies between the connections of a network; they are told apart by name. */
+export interface Carriage {
+  /** Whether a listener is known where the sender is: one that is not gets nothing, and nobody else waits for it. */
+  knows(from: string, to: string): boolean;
+  /** After how many ms each copy of a message arrives: none of them, it is lost; several, in any order. */
+  travel(from: string, to: string): readonly number[];
 }
 
 export interface MemoryBus extends Bus {
@@ -25,6 +33,7 @@ interface Listener {
 }
 
 interface BusState {
+  name: string;
   connected: boolean;
   closed: boolean;
   watchers: Set<(connected: boolean) => void>;
@@ -39,16 +48,24 @@ interface Network {
   /** Deals the messages of a queue group out in turns. */
   turns: Map<string, number>;
   maxPayload: number;
+  carriage: Carriage | null;
 }
 
-export function createMemoryNetwork(options: { clock: Clock; maxPayload?: number }): MemoryNetwork {
-  const { clock, maxPayload = 1024 * 1024 } = options;
-  const network: Network = { clock, listeners: new Set(), inboxes: 0, turns: new Map(), maxPayload };
-  return { connect: () => createBus(network) };
+export interface MemoryNetworkOptions {
+  clock: Clock;
+  maxPayload?: number;
+  /** Without it, everything arrives once, at once, in order. */
+  carriage?: Carriage;
 }
 
-function createBus(network: Network): MemoryBus {
-  const state: BusState = { connected: true, closed: false, watchers: new Set(), pending: new Set() };
+export function createMemoryNetwork(options: MemoryNetworkOptions): MemoryNetwork {
+  const { clock, maxPayload = 1024 * 1024, carriage = null } = options;
+  const network: Network = { clock, listeners: new Set(), inboxes: 0, turns: new Map(), maxPayload, carriage };
+  return { connect: (name = '') => createBus(network, name) };
+}
+
+function createBus(network: Network, name: string): MemoryBus {
+  const state: BusState = { name, connected: true, closed: false, watchers: new Set(), pending: new Set() };
   const createInbox = () => `_INBOX.${++network.inboxes}`;
   return {
     publish: (subject, data) => {
@@ -90,10 +107,18 @@ interface Outgoing {
 function send(network: Network, from: BusState, message: Outgoing): number {
   checkSize(network, message);
   if (!from.connected) return 0;
-  const receivers = route(network, message.subject);
+  const receivers = route(network, from, message.subject);
   const copy = { ...message, data: message.data.slice() };
-  for (const receiver of receivers) queueMicrotask(() => hand(network, receiver, copy));
+  for (const receiver of receivers) carry(network, from, receiver, copy);
   return receivers.length;
+}
+
+function carry(network: Network, from: BusState, receiver: Listener, message: Outgoing): void {
+  const { carriage, clock } = network;
+  if (!carriage) return queueMicrotask(() => hand(network, receiver, message));
+  for (const ms of carriage.travel(from.name, receiver.bus.name)) {
+    clock.setTimeout(() => hand(network, receiver, message), ms);
+  }
 }
 
 function checkSize(network: Network, { subject, data }: Outgoing): void {
@@ -113,9 +138,11 @@ function hand(network: Network, listener: Listener, message: Outgoing): void {
 }
 
 /** Every plain subscriber, and one of each queue group. */
-function route(network: Network, subject: string): Listener[] {
+function route(network: Network, from: BusState, subject: string): Listener[] {
+  const { carriage } = network;
   const matching = [...network.listeners].filter(
-    ({ bus, pattern }) => bus.connected && subjectMatches(pattern, subject),
+    ({ bus, pattern }) =>
+      bus.connected && subjectMatches(pattern, subject) && (carriage?.knows(from.name, bus.name) ?? true),
   );
   const queues = new Set(matching.flatMap(({ queue }) => queue ?? []));
   const chosen = [...queues].flatMap((queue) => {

@@ -1,5 +1,10 @@
 /** The one connection to NATS that a process has; `natsBus.ts` and `log/jetStreamLog.ts` share it. */
-import { type ConnectionOptions, connect, errors, type NatsConnection } from '@nats-io/transport-node';
+
+import { readFile } from 'node:fs/promises';
+import { type ConnectionOptions, connect, errors, type NatsConnection, type Server } from '@nats-io/transport-node';
+import { systemClock } from '../clock/systemClock.ts';
+import { watchLink } from './linkWatch.ts';
+import type { NatsAccess } from './natsAccess.ts';
 
 export interface NatsLink {
   readonly nc: NatsConnection;
@@ -13,16 +18,16 @@ export interface NatsLink {
   close(): Promise<void>;
 }
 
-export interface NatsConnectOptions {
-  /** `host:port` or `nats://user:password@host:port`; several, separated by commas, are servers of one cluster. */
-  server: string;
-  /** Instead of credentials in the URL. */
-  user?: string;
-  password?: string;
+export interface NatsConnectOptions extends NatsAccess {
   /** What NATS's own monitoring calls this connection. */
   name: string;
   /** How long the first connect may take. */
   timeoutMs?: number;
+  /**
+   * A server that stops answering is left for another one within a second: for those whom others miss. Not for those who
+   * send so much at a time that an answer may take longer.
+   */
+  leavesSilentServer?: boolean;
 }
 
 /** No server answers at that address. */
@@ -33,6 +38,11 @@ export class NatsUnreachableError extends Error {
 /** The server does not take these credentials. */
 export class NatsAuthorizationError extends Error {
   override readonly name = 'NatsAuthorizationError';
+}
+
+/** A file that the connection needs cannot be read. */
+export class NatsAccessError extends Error {
+  override readonly name = 'NatsAccessError';
 }
 
 /** The server is older than Flotilla can work with. */
@@ -52,9 +62,11 @@ const drainTimeoutMs = 1_000;
  * @throws {NatsUnreachableError}
  * @throws {NatsAuthorizationError}
  * @throws {NatsServerTooOldError}
+ * @throws {NatsAccessError}
  */
 export async function connectNats(options: NatsConnectOptions): Promise<NatsLink> {
   const target = parseServers(options);
+  await checkFiles(options);
   const nc = await firstConnect(target, options);
   const version = nc.info?.version ?? 'unknown';
   if (!isRecentEnough(version)) {
@@ -64,7 +76,9 @@ export async function connectNats(options: NatsConnectOptions): Promise<NatsLink
       `the NATS server at ${target.address} is version ${version}; Flotilla needs ${major}.${minor} or newer`,
     );
   }
-  return createLink(nc, target.address);
+  const link = createLink(nc, target.address);
+  if (options.leavesSilentServer) leaveSilentServers(link);
+  return link;
 }
 
 interface Target {
@@ -72,11 +86,11 @@ interface Target {
   servers: string[];
   address: string;
   credentials: { user?: string; pass?: string };
-  tls: boolean;
+  tls: { caFile?: string; certFile?: string; keyFile?: string } | null;
 }
 
 /** Takes credentials out of the URLs, so that no message and no log line ever shows them. */
-function parseServers({ server, user, password }: NatsConnectOptions): Target {
+function parseServers({ server, user, password, ...files }: NatsConnectOptions): Target {
   const urls = server.split(',').map((part) => parseServerUrl(part.trim()));
   const named = urls.find((url) => url.username !== '');
   const login = user ?? (named ? decodeURIComponent(named.username) : undefined);
@@ -86,8 +100,27 @@ function parseServers({ server, user, password }: NatsConnectOptions): Target {
     servers,
     address: servers.map((host) => `nats://${host}`).join(','),
     credentials: { ...(login === undefined ? {} : { user: login }), ...(pass === undefined ? {} : { pass }) },
-    tls: urls.some((url) => url.protocol === 'tls:'),
+    tls: files.tlsCa || files.tlsCert || urls.some((url) => url.protocol === 'tls:') ? tlsOptions(files) : null,
   };
+}
+
+function tlsOptions({ tlsCa, tlsCert, tlsKey }: Omit<NatsAccess, 'server'>): NonNullable<Target['tls']> {
+  return {
+    ...(tlsCa === undefined ? {} : { caFile: tlsCa }),
+    ...(tlsCert === undefined ? {} : { certFile: tlsCert }),
+    ...(tlsKey === undefined ? {} : { keyFile: tlsKey }),
+  };
+}
+
+/** The client would try for ever, and not say which file it is. */
+async function checkFiles({ tlsCa, tlsCert, tlsKey }: NatsAccess): Promise<void> {
+  const files = Object.entries({ FLOTILLA_TLS_CA: tlsCa, FLOTILLA_TLS_CERT: tlsCert, FLOTILLA_TLS_KEY: tlsKey });
+  for (const [name, file] of files) {
+    if (file === undefined) continue;
+    await readFile(file).catch((cause) => {
+      throw new NatsAccessError(`${name} names a file that cannot be read: ${cause.message}`, { cause });
+    });
+  }
 }
 
 function parseServerUrl(text: string): URL {
@@ -119,16 +152,27 @@ function connectionOptions(target: Target, { name }: NatsConnectOptions, timeout
   return {
     servers: target.servers,
     ...target.credentials,
-    ...(target.tls ? { tls: {} } : {}),
+    ...(target.tls ? { tls: target.tls } : {}),
     name,
     timeout: timeoutMs,
     maxReconnectAttempts: -1,
     // Credentials may be put right on the server; a service does not die of it.
     ignoreAuthErrorAbort: true,
     reconnectDelayHandler: () => reconnectWaitMs.min + Math.random() * (reconnectWaitMs.max - reconnectWaitMs.min),
+    reconnectToServer: leastRecentlyTried,
+    // All servers are named: addresses that they tell of each other need not be reachable, nor stand in a certificate.
+    ignoreClusterUpdates: true,
     pingInterval: pingIntervalMs,
     noAsyncTraces: true,
   };
+}
+
+/** Not the one that has just been lost, which is where the client would begin: one that hangs still takes connections. */
+export function leastRecentlyTried<S extends Pick<Server, 'lastConnect'>>(pool: readonly S[]): S | null {
+  return pool.reduce<S | null>(
+    (best, server) => (best !== null && best.lastConnect <= server.lastConnect ? best : server),
+    null,
+  );
 }
 
 class DeadlineError extends Error {}
@@ -180,6 +224,16 @@ function createLink(nc: NatsConnection, address: string): NatsLink {
     },
     close: () => closeConnection(nc, connected),
   };
+}
+
+function leaveSilentServers({ nc, onConnectionChange }: NatsLink): void {
+  let generation = 0;
+  onConnectionChange(() => {
+    generation++;
+  });
+  const over = new AbortController();
+  void nc.closed().then(() => over.abort());
+  void watchLink(nc, { clock: systemClock, generation: () => generation, signal: over.signal });
 }
 
 async function watchStatus(nc: NatsConnection, change: (connected: boolean) => void): Promise<void> {

@@ -4,6 +4,8 @@
  */
 export function subjectMatches(pattern: string, subject: string): boolean {
   if (pattern === subject) return true;
+  // Most patterns are one subject: those are told apart without being taken apart.
+  if (!pattern.includes('*') && !pattern.endsWith('>')) return false;
   const wanted = pattern.split('.');
   const tokens = subject.split('.');
   const open = wanted.at(-1) === '>';

@@ -18,15 +18,24 @@ interface Timer {
 /** A clock that stands still until it is advanced. Both its clocks begin at `startMs` (wall clock) and 0 (monotonic). */
 export function createSimulatedClock(startMs: number): SimulatedClock {
   const timers = new Map<number, Timer>();
+  /** Of all timers, also those that were cleared. */
+  const queue: Timer[] = [];
   let elapsedMs = 0;
   let lastId = 0;
+
+  function firstDue(): Timer | undefined {
+    while (queue[0] && !timers.has(queue[0].id)) takeFirst(queue);
+    return queue[0];
+  }
+
   return {
     now: () => startMs + elapsedMs,
     monotonicNow: () => elapsedMs,
     setTimeout(callback, delayMs) {
-      const id = ++lastId;
-      timers.set(id, { id, dueMs: elapsedMs + leastDelay(delayMs), callback });
-      return id;
+      const timer = { id: ++lastId, dueMs: elapsedMs + leastDelay(delayMs), callback };
+      timers.set(timer.id, timer);
+      put(queue, timer);
+      return timer.id;
     },
     clearTimeout(id) {
       timers.delete(id as number);
@@ -34,7 +43,7 @@ export function createSimulatedClock(startMs: number): SimulatedClock {
     async advance(ms) {
       const untilMs = elapsedMs + ms;
       await settle();
-      for (let next = firstOf(timers); next && next.dueMs <= untilMs; next = firstOf(timers)) {
+      for (let next = firstDue(); next && next.dueMs <= untilMs; next = firstDue()) {
         timers.delete(next.id);
         elapsedMs = Math.max(elapsedMs, next.dueMs);
         next.callback();
@@ -50,11 +59,38 @@ function leastDelay(delayMs: number): number {
   return Math.max(delayMs || 1, 1);
 }
 
-/** A map keeps insertion order, so of those due together the one set first is found first. */
-function firstOf(timers: Map<number, Timer>): Timer | undefined {
-  let first: Timer | undefined;
-  for (const timer of timers.values()) if (!first || timer.dueMs < first.dueMs) first = timer;
-  return first;
+/** Of timers that are due together, the one set first comes first. */
+function comesBefore(one: Timer, other: Timer): boolean {
+  return one.dueMs < other.dueMs || (one.dueMs === other.dueMs && one.id < other.id);
+}
+
+/** The queue is a binary heap: the first of it is at 0, and before those at 2 i + 1 and 2 i + 2 comes the one at i. */
+function put(queue: Timer[], timer: Timer): void {
+  let at = queue.length;
+  while (at > 0) {
+    const up = (at - 1) >> 1;
+    const above = queue[up];
+    if (!above || comesBefore(above, timer)) break;
+    queue[at] = above;
+    at = up;
+  }
+  queue[at] = timer;
+}
+
+function takeFirst(queue: Timer[]): void {
+  const last = queue.pop();
+  if (!last || queue.length === 0) return;
+  for (let at = 0; ; ) {
+    const [left, right] = [queue[2 * at + 1], queue[2 * at + 2]];
+    const below = right && left && comesBefore(right, left) ? 2 * at + 2 : 2 * at + 1;
+    const next = queue[below];
+    if (!next || comesBefore(last, next)) {
+      queue[at] = last;
+      return;
+    }
+    queue[at] = next;
+    at = below;
+  }
 }
 
 /** The event loop comes round only when no promise's reaction is left to run. */

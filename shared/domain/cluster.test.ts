@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { fold, given } from '../../test/support/deciderSpec.ts';
 import { joined, machineFacts, placed, report, submission, submitted } from '../../test/support/samples.ts';
 import type { DesiredState } from './clusterState.ts';
-import type { ClusterEvent, Event } from './events.ts';
+import type { ClusterEvent, Event, UnitReport } from './events.ts';
 import { serializeState } from './serializeState.ts';
 import type { UnitCommand } from './unit.ts';
 
@@ -86,6 +86,56 @@ describe('verbs on units', () => {
         .leadsTo(submitted(changed), ...events);
     });
   }
+
+  describe('a start of one that is launched already', () => {
+    const history = [joined('m1'), joined('m2'), submitted(a), launch, placed('a.service', 'm1')];
+    const told = (machine: string, changes: Partial<UnitReport>): Event => ({
+      type: 'UnitStateReported',
+      machine,
+      ...report('a.service', { goal: history.length, ...changes }),
+    });
+    const starts = (...events: Event[]) => given(...events).when({ type: 'StartUnits', units: [bare] });
+
+    for (const [active, sub] of [
+      ['failed', 'failed'],
+      ['inactive', 'dead'],
+    ] as const) {
+      test(`starts it again where it is ${active}`, () => {
+        starts(...history, told('m1', { active, sub })).leadsTo(launch);
+      });
+    }
+
+    for (const [active, sub] of [
+      ['active', 'running'],
+      ['active', 'exited'],
+      ['activating', 'auto-restart'],
+      ['deactivating', 'stop-sigterm'],
+    ] as const) {
+      test(`leaves it alone where it is ${active} (${sub})`, () => {
+        starts(...history, told('m1', { active, sub })).leadsTo();
+      });
+    }
+
+    test('leaves it alone where its machine has not answered the last start yet', () => {
+      starts(...history, told('m1', { active: 'failed', sub: 'failed' }), launch).leadsTo();
+    });
+
+    test('leaves its start to its new version, where it brings one', () => {
+      given(...history, told('m1', { active: 'failed', sub: 'failed' }))
+        .when({ type: 'StartUnits', units: [{ name: 'a.service', submission: changed }], replace: true })
+        .leadsTo(submitted(changed));
+    });
+
+    test('starts a global one again where it is down on one of its machines', () => {
+      const everywhere = submission('a.service', { global: true });
+      starts(
+        ...[joined('m1'), joined('m2'), submitted(everywhere), launch],
+        ...[placed('a.service', 'm1'), placed('a.service', 'm2')],
+        told('m1', {}),
+        told('m2', { active: 'failed', sub: 'failed' }),
+      ).leadsTo(launch);
+    });
+  });
 
   test('a unit that is named twice is meant once', () => {
     given(submitted(a))

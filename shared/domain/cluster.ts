@@ -1,11 +1,23 @@
 /** The cluster's decider: `decide`, `evolve`, and the state between them is in `clusterState.ts`. */
 import { type ClusterState, rememberedCommands } from './clusterState.ts';
+import { type CordonCommand, decideCordon, evolveCordon } from './cordon.ts';
 import type { ClusterEvent, Event } from './events.ts';
+import { decideForget, evolveForgotten, type ForgetCommand } from './forgetting.ts';
 import { decideMachine, evolveMachine, evolveNode, type MachineCommand } from './machine.ts';
+import { decideMetadata, evolveMetadata, type MetadataCommand } from './machineMetadata.ts';
+import { decideRebalance, evolveRebalance, type RebalanceCommand } from './rebalance.ts';
 import type { Rejection } from './rejection.ts';
+import { decideStop, evolveRollout, type StopRollouts } from './rollout.ts';
 import { decideUnits, evolveUnit, type UnitCommand } from './unit.ts';
 
-export type ClusterCommand = UnitCommand | MachineCommand;
+export type ClusterCommand =
+  | UnitCommand
+  | MachineCommand
+  | CordonCommand
+  | MetadataCommand
+  | RebalanceCommand
+  | StopRollouts
+  | ForgetCommand;
 
 /** What the command leads to (nothing, where it is so already), or why it is refused. Reads, never writes. */
 export function decide(state: ClusterState, command: ClusterCommand): ClusterEvent[] | Rejection {
@@ -13,6 +25,18 @@ export function decide(state: ClusterState, command: ClusterCommand): ClusterEve
     case 'JoinMachine':
     case 'LeaveMachine':
       return decideMachine(state, command);
+    case 'CordonMachines':
+    case 'UncordonMachines':
+      return decideCordon(state, command);
+    case 'ChangeMachineMetadata':
+      return decideMetadata(state, command);
+    case 'ForgetMachines':
+      return decideForget(state, command);
+    case 'Rebalance':
+    case 'StopRebalance':
+      return decideRebalance(state, command);
+    case 'StopRollouts':
+      return decideStop(state, command);
     default:
       return decideUnits(state, command);
   }
@@ -34,13 +58,30 @@ export function evolve(state: ClusterState, event: Event, { seq, at }: Moment): 
       state.cluster = event.cluster;
       return;
     case 'MachineJoined':
-    case 'MachineMetadataChanged':
     case 'MachineLost':
     case 'MachineLeft':
       return evolveMachine(state, event, at);
+    case 'MachineMetadataChanged':
+      return evolveMetadata(state, event);
+    case 'MachineCordoned':
+    case 'MachineUncordoned':
+    case 'MachineDrained':
+      return evolveCordon(state, event, at);
+    case 'MachineForgotten':
+      return evolveForgotten(state, event.machine);
+    case 'RebalanceStarted':
+    case 'RebalanceEnded':
+      return evolveRebalance(state, event);
+    case 'RolloutStarted':
+    case 'RolloutStepped':
+    case 'RolloutUnitsWell':
+    case 'RolloutTurned':
+    case 'RolloutEnded':
+      return evolveRollout(state, event, at);
     case 'NodeSynced':
     case 'UnitStateReported':
     case 'UnitStateForgotten':
+    case 'UnitCommandRun':
       return evolveNode(state, event, at);
     default:
       return evolveUnit(state, event, seq);

@@ -4,15 +4,23 @@ import { expandSpecifiers, type Specifiers } from './specifiers.ts';
 import { lastOption, listOptions, type UnitFile, type UnitOption } from './unitFile.ts';
 import type { Parsed } from './values.ts';
 
+/** Nobody reads more, of one file. */
+const mostProblems = 1_000;
+
 /** Reads typed values out of a unit file and gathers what is wrong with them. */
 export class DirectiveReader {
   readonly problems: Problem[] = [];
   readonly #file: UnitFile;
   readonly #specifiers: Specifiers;
+  #hasMore = false;
 
   constructor(file: UnitFile, specifiers: Specifiers) {
     this.#file = file;
     this.#specifiers = specifiers;
+  }
+
+  hasSection(name: string): boolean {
+    return this.#file.sections.some((section) => section.name === name);
   }
 
   /** The assignment that counts where only one may; undefined where there is none or the last one is empty. */
@@ -23,6 +31,11 @@ export class DirectiveReader {
 
   list(section: string, ...names: string[]): UnitOption[] {
     return listOptions(this.#file, section, ...names);
+  }
+
+  /** Everything that stands in a section. */
+  all(section: string): UnitOption[] {
+    return this.#file.options.filter((option) => option.section === section);
   }
 
   /** One value without specifiers; `fallback` where it is not stated, or wrong (which is reported). */
@@ -49,7 +62,8 @@ export class DirectiveReader {
   parse<T>(option: UnitOption, text: string, parse: (text: string) => Parsed<T>, fallback: T): T {
     const parsed = parse(text);
     if ('value' in parsed) return parsed.value;
-    this.fail(option, text === option.value ? parsed.error : `: ${JSON.stringify(text)} ${parsed.error}`);
+    if (text === option.value) this.fail(option, parsed.error);
+    else this.report('error', placeOf(option, text), describe(option, `: ${JSON.stringify(text)} ${parsed.error}`));
     return fallback;
   }
 
@@ -61,21 +75,60 @@ export class DirectiveReader {
 
   /** Reports what a part of the value said of itself. */
   adopt(option: UnitOption, problems: readonly Problem[]): void {
-    for (const { severity, message } of problems) this.report(severity, option.line, `${option.name}=: ${message}`);
+    for (const { severity, message } of problems) {
+      this.report(severity, () => placeOf(option, wordIn(message)), `${option.name}=: ${message}`);
+    }
   }
 
   /** `predicate` goes on after "Name=value". */
   fail(option: UnitOption, predicate: string): void {
-    this.report('error', option.line, describe(option, predicate));
+    this.report('error', () => placeOf(option), describe(option, predicate));
   }
 
   warn(option: UnitOption, predicate: string): void {
-    this.report('warning', option.line, describe(option, predicate));
+    this.report('warning', () => placeOf(option), describe(option, predicate));
   }
 
-  report(severity: Problem['severity'], line: number | undefined, message: string): void {
-    this.problems.push({ severity, ...(line === undefined ? {} : { line }), message });
+  /** `place` is only asked where it is told: looking for it takes time in a long line. */
+  report(severity: Problem['severity'], place: Place | undefined | (() => Place), message: string): void {
+    if (this.problems.length < mostProblems) {
+      this.problems.push({ severity, ...(typeof place === 'function' ? place() : place), message });
+    } else if (severity === 'error' && !this.#hasMore) {
+      this.#hasMore = true;
+      this.problems.push({ severity, message: 'there are more problems: mend those before first' });
+    }
   }
+}
+
+export type Place = Pick<Problem, 'line' | 'column' | 'width'>;
+
+/** Where the value stands, or a word in it; of continued lines the first is meant. */
+function placeOf({ line, raw, value, name, column, valueColumn }: UnitOption, word?: string): Place {
+  const [first = ''] = raw.split('\n', 1);
+  if (value === '') return { line, column, width: name.length };
+  const at = word === undefined || word === '' ? -1 : first.indexOf(word);
+  const width = lengthWithin(first);
+  return at < 0 || word === undefined
+    ? { line, column: valueColumn, width }
+    : { line, column: valueColumn + at, width: word.length };
+}
+
+/** Without the backslash that continues it, and the blanks before that. */
+function lengthWithin(line: string): number {
+  let end = line.endsWith('\\') ? line.length - 1 : line.length;
+  while (end > 0 && (line[end - 1] === ' ' || line[end - 1] === '\t')) end -= 1;
+  return end;
+}
+
+/** The word of the value that a message is about: what it quotes, or an option of a program. */
+function wordIn(message: string): string | undefined {
+  const [, quoted, option] = /"([^"]+)"|(--?[a-z][\w-]*)/.exec(message) ?? [];
+  return quoted ?? option;
+}
+
+/** Where the name of a directive stands. */
+export function placeOfName({ line, column, name }: UnitOption): Place {
+  return { line, column, width: name.length };
 }
 
 function describe({ name, value }: UnitOption, predicate: string): string {

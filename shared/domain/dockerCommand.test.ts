@@ -114,9 +114,12 @@ describe('docker run', () => {
   it('says why it refuses what it understands', () => {
     const reasons: [string[], RegExp][] = [
       [['--restart=always'], /Restart= in \[Service\]/],
-      [['--cidfile', '/x'], /label/],
-      [['--security-opt', 'seccomp=/profile.json'], /seccomp/],
-      [['--label-file', '/x'], /--label/],
+      [['--cidfile', 'x'], /absolute path/],
+      [['--security-opt', 'seccomp=profile.json'], /seccomp/],
+      [['--label-file', 'x'], /absolute path/],
+      [['--use-api-socket'], /docker\.sock/],
+      [['--isolation', 'hyperv'], /Windows/],
+      [['-d', '-a', 'stdout'], /--attach contradicts/],
       [['-v', './here:/there'], /no current directory/],
       [['-v', '~/here:/there'], /no current directory/],
       [['--env-file', 'relative'], /absolute path/],
@@ -215,12 +218,23 @@ describe('the other docker verbs', () => {
       container: 'name',
       argv: ['ls', '-d'],
       env: ['A=1'],
+      envFiles: [],
       user: 'me',
       workingDir: '/x',
       tty: true,
       privileged: true,
       detach: false,
     });
+  });
+
+  it('that belong elsewhere are refused with advice', () => {
+    for (const verb of ['login', 'logout', 'push', 'logs', 'ps', 'cp', 'update', 'create', 'compose', 'swarm']) {
+      assert.match(problemsOf(verb, 'x'), /docker|swarm/);
+    }
+    assert.match(problemsOf('login', '-u', 'me', 'registry.example'), /run it once on the machine.*--registry-auth/);
+    assert.match(problemsOf('inspect', '-f', '{{.Id}}', 'x'), /templates of Go/);
+    assert.match(problemsOf('pull', '--all-tags', 'x'), /name the tags/);
+    assert.match(problemsOf('network', 'prune'), /docker network prune is not understood/);
   });
 
   it('need what they act on', () => {

@@ -3,7 +3,15 @@
  * executed here: the scheduler uses it to refuse bad lines when a unit is submitted, the node to obey good ones.
  * Source: docker(1) and the manual pages of its commands.
  */
-import { type DockerOptions, flagOption, parsedOption, scanOptions, textOption } from './dockerOptions.ts';
+import { type DockerRequests, objectVerbs } from './dockerObjects.ts';
+import {
+  type DockerOptions,
+  flagOption,
+  parsedOption,
+  refusedOption,
+  scanOptions,
+  textOption,
+} from './dockerOptions.ts';
 import { type DockerRun, parseRun } from './dockerRun.ts';
 import { runOptions } from './dockerRunOptions.ts';
 import { isImageReference, parseInteger } from './dockerValues.ts';
@@ -16,7 +24,9 @@ export type DockerCommand =
   | { verb: 'stop' | 'restart'; containers: string[]; timeoutSec?: number; signal?: string }
   /** `attach`: it ends when the containers end. */
   | { verb: 'start'; containers: string[]; attach: boolean }
-  | DockerExec;
+  | { verb: 'wait' | 'pause' | 'unpause'; containers: string[] }
+  | DockerExec
+  | DockerRequests;
 
 export interface DockerExec {
   verb: 'exec';
@@ -24,6 +34,8 @@ export interface DockerExec {
   argv: string[];
   /** `NAME=value`, or `NAME` alone: its value is taken from the environment of the docker command. */
   env: string[];
+  /** Files of the machine, whose variables come before those of `env`. */
+  envFiles: string[];
   user?: string;
   workingDir?: string;
   tty: boolean;
@@ -51,7 +63,7 @@ export function parseDockerCommand(
 ): DockerCommandResult {
   const { verb, before, after, problems } = splitAtVerb(argv.slice(1));
   if (verb === undefined) return refuse(...problems, 'docker needs a verb, such as run');
-  const parser = Object.hasOwn(parsers, verb) ? parsers[verb] : undefined;
+  const parser = parserOf(verb);
   if (!parser) return refuse(...problems, unknownVerb(verb, before));
   if (before.length > 0 && verb !== 'run') {
     problems.push(`docker: ${before[0]} before the verb belongs to docker run, not to docker ${verb}`);
@@ -61,6 +73,11 @@ export function parseDockerCommand(
   return { command: all.length > 0 ? null : parsed.command, problems: all };
 }
 
+function parserOf(verb: string): Parser | undefined {
+  if (Object.hasOwn(parsers, verb)) return parsers[verb];
+  return Object.hasOwn(objectVerbs, verb) ? objectVerbs[verb]?.parse : undefined;
+}
+
 function refuse(...problems: string[]): DockerCommandResult {
   return { command: null, problems };
 }
@@ -68,13 +85,32 @@ function refuse(...problems: string[]): DockerCommandResult {
 function unknownVerb(verb: string, before: readonly string[]): string {
   const known = Object.hasOwn(refusedVerbs, verb) ? refusedVerbs[verb] : undefined;
   const words = ['docker', ...before, verb].join(' ');
-  return known ?? `${words} is not understood; Flotilla knows ${Object.keys(parsers).join(', ')}`;
+  return known ?? `${words} is not understood; Flotilla knows ${knownVerbs.join(', ')}`;
 }
 
-const refusedVerbs: Readonly<Record<string, string>> = {
+const looking = 'it shows something to a person; flotilla status and flotilla journal do that';
+
+/** Verbs that are known and have no place in a unit, each with what to do instead. */
+export const refusedVerbs: Readonly<Record<string, string>> = {
   create: 'docker create makes a container that nobody starts; write `docker run` in ExecStart=, which does both',
   build: 'docker build has no place in a unit; build the image beforehand and name it in `docker run`',
   compose: 'docker compose starts containers that Flotilla does not see; write one unit for each container',
+  login:
+    'docker login would leave a password in the unit: run it once on the machine, as the user of the node; its file, or the one that `flotilla node --registry-auth` names, is used for every pull',
+  logout: 'docker logout has nothing to undo: credentials stand in the configuration file on the node',
+  push: 'docker push has no place in a unit; push the image beforehand',
+  logs: `docker logs: ${looking}`,
+  ps: `docker ps: ${looking}`,
+  attach: 'docker attach needs a terminal; use docker start -a in ExecStart=',
+  cp: 'docker cp copies files of the machine: mount them with --volume or --mount',
+  rename: 'docker rename takes a container away from its unit; name it with --name',
+  update: 'docker update changes what is running behind the unit: write the limits into its docker run',
+  commit: 'docker commit has no place in a unit; build the image beforehand',
+  load: 'docker load reads a file that the node does not; load the image beforehand, or pull it',
+  save: 'docker save has no place in a unit',
+  swarm: 'a swarm places containers that Flotilla does not see',
+  service: 'services of a swarm are none of Flotilla’s; write one unit for each container',
+  stack: 'stacks of a swarm are none of Flotilla’s; write one unit for each container',
 };
 
 interface Split {
@@ -93,7 +129,7 @@ const globalOptions: Readonly<Record<string, { flag: boolean; refusal?: string }
   '--host': { flag: false, refusal: elsewhere },
   '-H': { flag: false, refusal: elsewhere },
   '--context': { flag: false, refusal: elsewhere },
-  '--config': { flag: false, refusal: 'a node does not read the files of the docker command' },
+  '--config': { flag: false, refusal: 'name a file with credentials with flotilla node --registry-auth' },
 };
 
 /**
@@ -132,15 +168,46 @@ function takesNextWord(word: string): boolean {
   return valued === letters.length - 1 && byLetter(letters[valued] ?? '') !== undefined;
 }
 
-/** `docker container run` and `docker image pull` are the long spellings of `run` and `pull`. */
+/** `docker container run` and `docker image rm` are the long spellings of `run` and `rmi`. */
+const spellings: Readonly<Record<string, string>> = {
+  'container ls': 'ps',
+  'container list': 'ps',
+  'container remove': 'rm',
+  'image pull': 'pull',
+  'image push': 'push',
+  'image rm': 'rmi',
+  'image remove': 'rmi',
+  'network remove': 'network rm',
+  'volume remove': 'volume rm',
+};
+
 function nameVerb(word: string, queue: string[]): { verb: string | undefined; after: string[] } {
   const [next, ...rest] = queue;
-  if ((word === 'container' && next !== 'ls') || (word === 'image' && next === 'pull'))
-    return { verb: next, after: rest };
-  return { verb: word, after: queue };
+  if (next === undefined || !/^(container|image|network|volume)$/.test(word)) return { verb: word, after: queue };
+  const words = `${word} ${next}`;
+  const plain = Object.hasOwn(spellings, words) ? spellings[words] : undefined;
+  if (plain !== undefined) return { verb: plain, after: rest };
+  if (word === 'container') return { verb: next, after: rest };
+  return { verb: words, after: rest };
 }
 
 type Parser = (args: readonly string[], skipVariables: boolean) => DockerCommandResult;
+
+/** The options of the verbs that act on containers. */
+export const verbOptions = (): Readonly<Record<string, DockerOptions<never>>> => ({
+  run: runOptions,
+  pull: pullOptions,
+  kill: { signal },
+  rm: rmOptions,
+  stop: stopOptions,
+  restart: stopOptions,
+  start: startOptions,
+  exec: execOptions,
+  wait: {},
+  pause: {},
+  unpause: {},
+  ...Object.fromEntries(Object.entries(objectVerbs).map(([name, { options }]) => [name, options])),
+});
 
 const parsers: Readonly<Record<string, Parser>> = {
   run: parseRun,
@@ -151,18 +218,31 @@ const parsers: Readonly<Record<string, Parser>> = {
   restart: (args, skip) => parseStop('restart', args, skip),
   start: parseStart,
   exec: parseExec,
+  wait: (args, skip) => parsePlain('wait', args, skip),
+  pause: (args, skip) => parsePlain('pause', args, skip),
+  unpause: (args, skip) => parsePlain('unpause', args, skip),
 };
 
 interface PullDraft {
   platform?: string;
 }
 
+const quietly = 'flotilla start and flotilla status tell how far a pull is';
+
 const pullOptions: DockerOptions<PullDraft> = {
-  'disable-content-trust': flagOption(() => undefined),
+  'all-tags': { ...refusedOption('name the tags that are needed, one `docker pull` each'), flag: true, short: 'a' },
+  'disable-content-trust': {
+    flag: true,
+    refused: 'signatures of images are not looked at: name an image by its digest (image@sha256:…)',
+    apply: (_draft, value) =>
+      value === 'true'
+        ? undefined
+        : 'signatures of images are not looked at: name an image by its digest (image@sha256:…)',
+  },
   platform: textOption((draft, value) => {
     if (value !== '') draft.platform = value;
   }),
-  quiet: flagOption(() => undefined, 'q'),
+  quiet: { ...flagOption<PullDraft>(() => undefined, 'q'), ignored: quietly },
 };
 
 function parsePull(args: readonly string[], skipVariables: boolean): DockerCommandResult {
@@ -212,10 +292,24 @@ const rmOptions: DockerOptions<ContainersDraft> = {
   force: flagOption((draft, value) => {
     draft.force = value;
   }, 'f'),
+  link: {
+    ...refusedOption('links belong to the container: write them with --link of docker run'),
+    flag: true,
+    short: 'l',
+  },
   volumes: flagOption((draft, value) => {
     draft.volumes = value;
   }, 'v'),
 };
+
+function parsePlain(
+  verb: 'wait' | 'pause' | 'unpause',
+  args: readonly string[],
+  skipVariables: boolean,
+): DockerCommandResult {
+  const { containers, problems } = scanContainers(verb, {}, args, skipVariables);
+  return { command: { verb, containers }, problems };
+}
 
 function parseRm(args: readonly string[], skipVariables: boolean): DockerCommandResult {
   const { draft, containers, problems } = scanContainers('rm', rmOptions, args, skipVariables);
@@ -233,6 +327,7 @@ const timeout = (short?: string) =>
   );
 
 const stopOptions: DockerOptions<ContainersDraft> = { signal, timeout: timeout('t'), time: timeout() };
+const noTerminal = 'nobody attaches to a unit’s container';
 
 function parseStop(verb: 'stop' | 'restart', args: readonly string[], skipVariables: boolean): DockerCommandResult {
   const { draft, containers, problems } = scanContainers(verb, stopOptions, args, skipVariables);
@@ -250,7 +345,8 @@ const startOptions: DockerOptions<ContainersDraft> = {
   attach: flagOption((draft, value) => {
     draft.attach = value;
   }, 'a'),
-  interactive: flagOption(() => undefined, 'i'),
+  'detach-keys': { ...textOption<ContainersDraft>(() => undefined), ignored: noTerminal },
+  interactive: { ...flagOption<ContainersDraft>(() => undefined, 'i'), ignored: noTerminal },
 };
 
 function parseStart(args: readonly string[], skipVariables: boolean): DockerCommandResult {
@@ -264,8 +360,14 @@ const execOptions: DockerOptions<ExecDraft> = {
   detach: flagOption((draft, value) => {
     draft.detach = value;
   }, 'd'),
+  'detach-keys': { ...textOption<ExecDraft>(() => undefined), ignored: noTerminal },
   env: textOption((draft, value) => draft.env.push(value), 'e'),
-  interactive: flagOption(() => undefined, 'i'),
+  'env-file': parsedOption(
+    (text) => (text.startsWith('/') ? text : null),
+    'an absolute path',
+    (draft, value) => draft.envFiles.push(value),
+  ),
+  interactive: { ...flagOption<ExecDraft>(() => undefined, 'i'), ignored: noTerminal },
   privileged: flagOption((draft, value) => {
     draft.privileged = value;
   }),
@@ -281,7 +383,7 @@ const execOptions: DockerOptions<ExecDraft> = {
 };
 
 function parseExec(args: readonly string[], skipVariables: boolean): DockerCommandResult {
-  const draft: ExecDraft = { env: [], tty: false, privileged: false, detach: false };
+  const draft: ExecDraft = { env: [], envFiles: [], tty: false, privileged: false, detach: false };
   const { words, problems } = scanOptions(args, {
     options: execOptions,
     draft,
@@ -292,3 +394,6 @@ function parseExec(args: readonly string[], skipVariables: boolean): DockerComma
   if (argv.length === 0) problems.push('docker exec needs the name of a container and a command');
   return { command: { verb: 'exec', container, argv, ...draft }, problems };
 }
+
+/** Verbs that are understood. */
+export const knownVerbs: readonly string[] = [...Object.keys(parsers), ...Object.keys(objectVerbs)];

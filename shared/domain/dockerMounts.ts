@@ -1,14 +1,22 @@
 /** The two options of `docker run` that are languages of their own: `--mount` and `--network`. */
 import { ensure, splitOnce } from './dockerOptions.ts';
-import { integerBetween, isIpAddress, parseBytes, parseFields } from './dockerValues.ts';
+import { integerBetween, isIpAddress, isMacAddress, parseBytes, parseFields } from './dockerValues.ts';
 
 /** A mount as the Engine API takes it (`HostConfig.Mounts`). */
 export interface Mount {
-  Type: 'bind' | 'volume' | 'tmpfs';
+  Type: 'bind' | 'volume' | 'tmpfs' | 'image';
   Source?: string;
   Target?: string;
   ReadOnly?: boolean;
-  BindOptions?: { Propagation?: string; NonRecursive?: boolean; CreateMountpoint?: boolean };
+  Consistency?: string;
+  BindOptions?: {
+    Propagation?: string;
+    NonRecursive?: boolean;
+    CreateMountpoint?: boolean;
+    ReadOnlyNonRecursive?: boolean;
+    ReadOnlyForceRecursive?: boolean;
+  };
+  ImageOptions?: { Subpath?: string };
   VolumeOptions?: {
     NoCopy?: boolean;
     Subpath?: string;
@@ -35,8 +43,9 @@ const mountFields: Record<string, Setter> = {
   'volume-opt': (mount, value) => assign(ensure(driverOf(mount), 'Options', {}), value),
   'tmpfs-size': (mount, value) => put(ensure(mount, 'TmpfsOptions', {}), 'SizeBytes', parseBytes(value ?? '')),
   'tmpfs-mode': (mount, value) => put(ensure(mount, 'TmpfsOptions', {}), 'Mode', parseOctal(value ?? '')),
-  // Only Docker Desktop for Mac ever listened to it; the command line takes it and so do we.
-  consistency: () => true,
+  'bind-recursive': (mount, value) => recursive(mount, value),
+  'image-subpath': (mount, value) => put(ensure(mount, 'ImageOptions', {}), 'Subpath', nonEmpty(value)),
+  consistency: (mount, value) => put(mount, 'Consistency', (value ?? '').toLowerCase()),
 };
 
 const mountAliases: Record<string, string> = { src: 'source', dst: 'target', destination: 'target', ro: 'readonly' };
@@ -60,7 +69,16 @@ function nonEmpty(text: string | undefined): string | null {
 }
 
 function mountType(text: string | undefined): Mount['Type'] | null {
-  return text === 'bind' || text === 'volume' || text === 'tmpfs' ? text : null;
+  const type = text?.toLowerCase();
+  return type === 'bind' || type === 'volume' || type === 'tmpfs' || type === 'image' ? type : null;
+}
+
+/** What becomes of what is mounted below the source. */
+function recursive(mount: Mount, value: string | undefined): boolean {
+  if (value === 'disabled') ensure(mount, 'BindOptions', {}).NonRecursive = true;
+  else if (value === 'writable') ensure(mount, 'BindOptions', {}).ReadOnlyNonRecursive = true;
+  else if (value === 'readonly') ensure(mount, 'BindOptions', {}).ReadOnlyForceRecursive = true;
+  return value === 'enabled' || mount.BindOptions !== undefined;
 }
 
 /** A field without a value is switched on. */
@@ -89,7 +107,16 @@ export function parseMount(text: string): Mount | string {
 
 function checkMount(mount: Mount): string | undefined {
   if (mount.Target === undefined) return 'a target is missing (target=/path)';
+  if (mount.Source?.startsWith('.')) return 'a unit has no current directory, write source=/absolute/path';
   if (mount.Type === 'bind' && !mount.Source?.startsWith('/')) return 'a bind mount needs source=/absolute/path';
+  const below = mount.BindOptions;
+  if ((below?.ReadOnlyNonRecursive || below?.ReadOnlyForceRecursive) && !mount.ReadOnly) {
+    return 'bind-recursive=writable and readonly need readonly';
+  }
+  if (below?.ReadOnlyForceRecursive && below.Propagation !== 'rprivate') {
+    return 'bind-recursive=readonly needs bind-propagation=rprivate';
+  }
+  if (mount.ImageOptions && mount.Type !== 'image') return `image options do not go with type=${mount.Type}`;
   if (mount.BindOptions && mount.Type !== 'bind') return `bind options do not go with type=${mount.Type}`;
   if (mount.VolumeOptions && mount.Type !== 'volume') return `volume options do not go with type=${mount.Type}`;
   if (mount.TmpfsOptions && mount.Type !== 'tmpfs') return `tmpfs options do not go with type=${mount.Type}`;
@@ -121,8 +148,8 @@ const networkFields: Record<string, (attachment: Attachment, value: string) => b
   ip: (attachment, value) => put(attachment, 'ipv4', parseAddress(value)),
   ip6: (attachment, value) => put(attachment, 'ipv6', parseAddress(value)),
   'link-local-ip': (attachment, value) => add(attachment.linkLocal, parseAddress(value)),
-  'mac-address': (attachment, value) => put(attachment, 'mac', nonEmpty(value)),
-  'driver-opt': (attachment, value) => assign(attachment.driverOptions, value),
+  'mac-address': (attachment, value) => put(attachment, 'mac', isMacAddress(value) ? value : null),
+  'driver-opt': (attachment, value) => value.includes('=') && assign(attachment.driverOptions, value.toLowerCase()),
   'gw-priority': (attachment, value) => put(attachment, 'priority', gatewayPriority(value)),
 };
 
@@ -139,10 +166,11 @@ function parseAddress(text: string): string | null {
 export function parseNetwork(text: string): Attachment | string {
   if (!/\w+=\w+/.test(text)) return text.trim() === '' ? 'no network is named' : createAttachment(text);
   const attachment = createAttachment('');
-  for (const [key, value] of parseFields(text) ?? []) {
+  for (const [spaced, value] of parseFields(text) ?? []) {
+    const key = spaced.trim();
     const setter = Object.hasOwn(networkFields, key) ? networkFields[key] : undefined;
     if (!setter) return `there is no field ${key}`;
-    if (!setter(attachment, value ?? '')) return `${key}=${value ?? ''} makes no sense`;
+    if (!setter(attachment, value?.trim() ?? '')) return `${key}=${value ?? ''} makes no sense`;
   }
   return attachment.name === '' ? 'no network is named (name=…)' : attachment;
 }

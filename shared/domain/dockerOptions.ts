@@ -9,6 +9,10 @@ export interface DockerOption<D> {
   short?: string;
   /** Takes no value unless one is glued on with `=`. */
   flag?: boolean;
+  /** It is taken, and has no effect; why. */
+  ignored?: string;
+  /** Some or all of its values are refused; why, and what to do instead. */
+  refused?: string;
   /** Takes the value in; answers what is wrong with it. A flag without a value gets `true`. */
   apply: (draft: D, value: string) => string | undefined;
 }
@@ -163,11 +167,11 @@ export function flagOption<D>(set: (draft: D, value: boolean) => void, short?: s
 
 /** Makes an option that is understood and refused: the answer says why, and what to do instead. */
 export function refusedOption<D>(why: string, options: { flag?: boolean; short?: string } = {}): DockerOption<D> {
-  return { ...options, apply: () => why };
+  return { ...options, refused: why, apply: () => why };
 }
 
 /** The spellings that Go's strconv.ParseBool takes. */
-function parseFlag(text: string): boolean | null {
+export function parseFlag(text: string): boolean | null {
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true;
   return ['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text) ? false : null;
 }

@@ -3,7 +3,7 @@
  * Source: docker-run(1); the body is what docker's own command line sends (`dockerCommand.int.test.ts` compares).
  */
 import { type Attachment, createAttachment, isUserDefinedNetwork, type Mount } from './dockerMounts.ts';
-import { scanOptions } from './dockerOptions.ts';
+import { ensure, scanOptions } from './dockerOptions.ts';
 import { createRunDraft, type RunDraft, runOptions } from './dockerRunOptions.ts';
 import { type Device, isImageReference, type Ulimit } from './dockerValues.ts';
 import type { Resources } from './unitSpec.ts';
@@ -15,6 +15,12 @@ export interface DockerRun {
   body: CreateBody;
   /** Files of the machine that is to run it, whose variables come before those of `body.Env`. */
   envFiles: string[];
+  /** Files of that machine, whose labels come before those of `body.Labels`. */
+  labelFiles: string[];
+  /** A seccomp profile of that machine, which goes into `body.HostConfig.SecurityOpt` whole. */
+  seccompFile?: string;
+  /** Where the container's id is written to. */
+  cidFile?: string;
   detach: boolean;
   /** `--rm`. */
   remove: boolean;
@@ -89,6 +95,7 @@ export interface HostConfigBody {
   GroupAdd?: string[];
   Init?: boolean;
   IpcMode?: string;
+  Isolation?: string;
   Links?: string[];
   LogConfig?: { Type: string; Config: Record<string, string> };
   MaskedPaths?: string[];
@@ -125,7 +132,7 @@ export interface DeviceRequest {
   Driver?: string;
   Count?: number;
   DeviceIDs?: string[];
-  Capabilities: string[][];
+  Capabilities?: string[][];
   Options?: Record<string, string>;
 }
 
@@ -165,18 +172,34 @@ function checkDraft(draft: RunDraft): string[] {
   if (host.LogConfig?.Type === 'none' && Object.keys(host.LogConfig.Config).length > 0) {
     problems.push('docker run: --log-opt contradicts --log-driver=none');
   }
+  if (draft.detach && draft.attached) problems.push('docker run: --attach contradicts --detach');
   return [...problems, ...checkNetworks(draft)];
 }
 
 function checkNetworks({ networks, attachment }: RunDraft): string[] {
   const names = networks.map((network) => network.name);
   const defined = names.filter(isUserDefinedNetwork);
+  const twice = twiceSaid(networks[0], attachment);
   const aliased = [attachment, ...networks].some((one) => one.aliases.length > 0);
   if (new Set(names).size < names.length) return ['docker run: a network is named twice'];
   if (defined.length > 0 && defined.length < names.length) {
     return ["docker run: one of the engine's own networks and a user-defined one do not go together"];
   }
+  if (twice.length > 0) return twice.map((what) => `docker run: ${what} is said for the network and beside it`);
   return aliased && defined.length === 0 ? ['docker run: only user-defined networks know --network-alias'] : [];
+}
+
+/** What belongs to the first network stands in one place: in `--network name=…` or in an option of its own. */
+function twiceSaid(first: Attachment | undefined, beside: Attachment): string[] {
+  if (!first) return [];
+  const pairs: [what: string, first: unknown, beside: unknown][] = [
+    ['alias (--network-alias)', first.aliases[0], beside.aliases[0]],
+    ['ip (--ip)', first.ipv4, beside.ipv4],
+    ['ip6 (--ip6)', first.ipv6, beside.ipv6],
+    ['link-local-ip (--link-local-ip)', first.linkLocal[0], beside.linkLocal[0]],
+    ['mac-address (--mac-address)', first.mac, beside.mac],
+  ];
+  return pairs.flatMap(([what, one, other]) => (one !== undefined && other !== undefined ? [what] : []));
 }
 
 function finishRun(draft: RunDraft, image: string, command: string[]): DockerRun {
@@ -184,21 +207,32 @@ function finishRun(draft: RunDraft, image: string, command: string[]): DockerRun
   if (command.length > 0) body.Cmd = command;
   // A client that goes away closes the container's input, unless the container was to go on without a client.
   if (body.OpenStdin && !draft.detach) body.StdinOnce = true;
+  if (body.Env) body.Env = lastOfEach(body.Env);
   finishSets(draft);
   finishHealth(draft);
   finishNetworks(draft);
+  if (draft.cdiDevices.length > 0)
+    ensure(host, 'DeviceRequests', []).push({ Driver: 'cdi', DeviceIDs: draft.cdiDevices });
   return {
     verb: 'run',
     ...(draft.name === undefined ? {} : { name: draft.name }),
     image,
     body: { ...body, Image: image, HostConfig: host },
     envFiles: draft.envFiles,
+    labelFiles: draft.labelFiles,
+    ...(draft.seccompFile === undefined ? {} : { seccompFile: draft.seccompFile }),
+    ...(draft.cidFile === undefined ? {} : { cidFile: draft.cidFile }),
     detach: draft.detach,
     remove: host.AutoRemove === true,
     pull: draft.pull,
     ...(draft.platform === undefined ? {} : { platform: draft.platform }),
     resources: reservation(host),
   };
+}
+
+/** Of a variable that is given several times the last one counts; a program would take the first. */
+export function lastOfEach(entries: readonly string[]): string[] {
+  return [...new Map(entries.map((entry) => [entry.split('=', 1)[0], entry])).values()];
 }
 
 /** Sorted and without repetition, as docker's command line sends them: the last limit of a name counts. */

@@ -6,15 +6,19 @@ import {
   ensure,
   flagOption,
   parsedOption,
-  refusedOption,
+  parseFlag,
   splitOnce,
   textOption,
 } from './dockerOptions.ts';
 import type { CreateBody, DeviceRequest, Healthcheck, HostConfigBody } from './dockerRun.ts';
 import {
+  canonicalIp,
   integerBetween,
+  isCdiDevice,
   isContainerName,
   isIpAddress,
+  isMacAddress,
+  isPlatform,
   parseBytes,
   parseDevice,
   parseDuration,
@@ -24,9 +28,11 @@ import {
   parseInteger,
   parseNanoCpus,
   parsePublish,
+  parseSearchDomain,
   parseThrottle,
   parseUlimit,
   type Ulimit,
+  unsignedBetween,
 } from './dockerValues.ts';
 
 /** What the options of one command line have said so far. */
@@ -36,8 +42,14 @@ export interface RunDraft {
   name?: string;
   platform?: string;
   detach: boolean;
+  /** `--attach` was said. */
+  attached: boolean;
   pull: 'missing' | 'always' | 'never';
   envFiles: string[];
+  labelFiles: string[];
+  seccompFile?: string;
+  cidFile?: string;
+  cdiDevices: string[];
   health: Healthcheck;
   noHealthcheck: boolean;
   capAdd: Set<string>;
@@ -53,8 +65,11 @@ export function createRunDraft(): RunDraft {
     body: {},
     host: {},
     detach: false,
+    attached: false,
     pull: 'missing',
     envFiles: [],
+    labelFiles: [],
+    cdiDevices: [],
     health: {},
     noHealthcheck: false,
     capAdd: new Set(),
@@ -115,6 +130,15 @@ const hostNumber = (
     short,
   );
 
+/** 0 leaves it to the engine. */
+const parseWeight = (text: string): number | null => {
+  const weight = unsignedBetween(0, 1000)(text);
+  return weight !== null && weight > 0 && weight < 10 ? null : weight;
+};
+const parseDecimal = (text: string): number | null =>
+  /^\d+$/.test(text) ? parseInteger(text.replace(/^0+(?=\d)/, '')) : null;
+const aWeight = 'a weight from 10 to 1000';
+
 const aSize = 'a size (bytes, or 64m, 1.5g)';
 const hostBytes = (key: HostNumber, short?: string): Option => hostNumber(key, parseBytes, aSize, short);
 
@@ -139,12 +163,13 @@ const throttle = (key: ThrottleKey, parse: (text: string) => number | null): Opt
 const healthDuration = (key: 'Interval' | 'Timeout' | 'StartPeriod' | 'StartInterval'): Option =>
   parsedOption(parseDuration, 'a duration (30s, 1m30s)', ({ health }, value) => {
     if (value > 0) health[key] = value;
+    else delete health[key];
   });
 
 const capability = (key: 'capAdd' | 'capDrop'): Option =>
   textOption((draft, value) => {
-    const name = value.trim().toUpperCase();
-    draft[key].add(name === 'ALL' || name === 'RESET' || name.startsWith('CAP_') ? name : `CAP_${name}`);
+    const name = value.toUpperCase();
+    draft[key].add(name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`);
   });
 
 const address = (set: (attachment: Attachment, value: string) => void): Option =>
@@ -167,15 +192,41 @@ const alias: Option = textOption(({ attachment }, value) => attachment.aliases.p
 
 const dnsOption: Option = hostList('DnsOptions');
 
-/** Taken, and without meaning where no terminal is: nobody attaches to a unit's container. */
-const ignored = (options: { flag?: boolean; short?: string } = {}): Option => ({ ...options, apply: () => undefined });
+/** Taken, and without an effect. `why` completes "has no effect: …". */
+const ignored = (why: string): Option => ({ ...textOption<RunDraft>(() => undefined), ignored: why });
+const ignoredFlag = (why: string, short?: string): Option => ({
+  ...flagOption<RunDraft>(() => undefined, short),
+  ignored: why,
+});
 
-const streams: Option = parsedOption(
-  (text) => (/^std(in|out|err)$/i.test(text) ? text : null),
-  'one of stdin, stdout, stderr',
-  () => undefined,
-  'a',
-);
+const noTerminal = 'nobody attaches to a unit’s container';
+
+/** A file of the machine that is to run it. */
+const fileOf = (set: (draft: RunDraft, path: string) => void): Option =>
+  parsedOption((text) => (text.startsWith('/') ? text : null), 'an absolute path', set);
+
+const streams: Option = {
+  ...parsedOption<RunDraft, string>(
+    (text) => (/^std(in|out|err)$/i.test(text) ? text : null),
+    'one of stdin, stdout, stderr',
+    (draft) => {
+      draft.attached = true;
+    },
+    'a',
+  ),
+  ignored: noTerminal,
+};
+
+/** Refused where it is switched on. */
+const refusedFlag = (why: string, isRefused: (value: boolean) => boolean = (value) => value): Option => ({
+  flag: true,
+  refused: why,
+  apply: (_draft, text) => {
+    const value = parseFlag(text);
+    if (value === null) return `${JSON.stringify(text)} is not true or false`;
+    return isRefused(value) ? why : undefined;
+  },
+});
 
 const publish: Option = parsedOption(
   parsePublish,
@@ -206,7 +257,8 @@ const volume: Option = {
     else if (target === undefined) return `${JSON.stringify(text)} is not an absolute path`;
     else if (/^[.~]/.test(source))
       return `${JSON.stringify(text)}: a unit has no current directory, write /absolute/path`;
-    else if (source === '' || !target.startsWith('/')) return `${JSON.stringify(text)} is not source:/target[:options]`;
+    else if (text.split(':').includes('') || !target.startsWith('/') || target.split(':').length > 2)
+      return `${JSON.stringify(text)} is not source:/target[:options]`;
     else if (!host.Binds?.includes(text)) ensure(host, 'Binds', []).push(text);
     return undefined;
   },
@@ -230,18 +282,39 @@ const env: Option = parsedOption(
   'e',
 );
 
-const label: Option = textOption(({ body }, text) => {
-  const [key, value] = splitOnce(text, '=');
-  ensure(body, 'Labels', {})[key] = value ?? '';
-}, 'l');
+const label: Option = parsedOption(
+  (text) => (/^[^\s=]+(=|$)/.test(text) ? text : null),
+  'NAME=value, the name without white space',
+  ({ body }, text) => {
+    const [key, value] = splitOnce(text, '=');
+    ensure(body, 'Labels', {})[key] = value ?? '';
+  },
+  'l',
+);
 
-/** Two of them are the command line's own business: where a profile's file lies, and which paths are masked. */
+const device: Option = {
+  apply: ({ host, cdiDevices }, text) => {
+    if (isCdiDevice(text)) {
+      cdiDevices.push(text);
+      return undefined;
+    }
+    const parsed = parseDevice(text);
+    if (parsed === null) return `${JSON.stringify(text)} is not a device (/dev/a, /dev/a:/dev/b:rw, vendor/class=name)`;
+    ensure(host, 'Devices', []).push(parsed);
+    return undefined;
+  },
+};
+
+/** Two of them are the command line's own business: what is in a profile's file, and which paths are masked. */
 const securityOption: Option = {
-  apply: ({ host }, text) => {
+  apply: (draft, text) => {
+    const { host } = draft;
     const [key, value] = splitOnce(text, text.includes('=') ? '=' : ':');
     if (value === undefined && key !== 'no-new-privileges') return `${JSON.stringify(text)} is not key=value`;
-    if (key === 'seccomp' && value !== 'unconfined' && value !== 'builtin') {
-      return 'a seccomp profile is a file that only the docker command reads; make it the default of the engine instead';
+    if (key === 'seccomp' && value !== undefined && value !== 'unconfined' && value !== 'builtin') {
+      if (!value.startsWith('/')) return `${JSON.stringify(value)} is not the absolute path of a seccomp profile`;
+      draft.seccompFile = value;
+      return undefined;
     }
     if (text === 'systempaths=unconfined') Object.assign(host, { MaskedPaths: [], ReadonlyPaths: [] });
     else ensure(host, 'SecurityOpt', []).push(text);
@@ -250,6 +323,7 @@ const securityOption: Option = {
 };
 
 const restart: Option = {
+  refused: 'any policy but "no": write Restart= in [Service]',
   apply: (_draft, value) =>
     value === '' || value === 'no'
       ? undefined
@@ -261,20 +335,44 @@ const gpus: Option = parsedOption(parseGpus, 'all, a number, or device=…', ({ 
   ensure(host, 'DeviceRequests', []).push(request),
 );
 
+/** Source: the docker command's own reading of it; a word without `=` is a count. */
 function parseGpus(text: string): DeviceRequest | null {
-  if (text === 'all') return { Count: -1, Capabilities: [['gpu']] };
-  if (/^\d+$/.test(text)) return { Count: Number(text), Capabilities: [['gpu']] };
+  const fields = (parseFields(text) ?? []).map(([key, value]) => (value === undefined ? ['count', key] : [key, value]));
+  if (fields.length === 0 || new Set(fields.map(([key]) => key)).size < fields.length) return null;
   const request: DeviceRequest = { Capabilities: [['gpu']] };
-  for (const [key, value] of parseFields(text) ?? []) {
-    if (!value) return null;
-    if (key === 'device') request.DeviceIDs = value.split(',');
-    else if (key === 'driver') request.Driver = value;
-    else if (key === 'count') request.Count = value === 'all' ? -1 : Number(value);
-    else if (key === 'capabilities') request.Capabilities = [[...value.split(','), 'gpu']];
-    else return null;
+  for (const [key = '', value = ''] of fields) {
+    const setter = Object.hasOwn(gpuFields, key) ? gpuFields[key] : undefined;
+    if (!setter?.(request, value)) return null;
   }
-  return Number.isNaN(request.Count) || Object.keys(request).length < 2 ? null : request;
+  if (request.Count === undefined && request.DeviceIDs === undefined) request.Count = 1;
+  return request;
 }
+
+const gpuFields: Readonly<Record<string, (request: DeviceRequest, value: string) => boolean>> = {
+  driver: (request, value) => {
+    request.Driver = value;
+    return true;
+  },
+  count: (request, value) => {
+    const count = value === 'all' ? -1 : /^[+-]?\d+$/.test(value) ? Number(value) : null;
+    if (count !== null) request.Count = count;
+    return count !== null;
+  },
+  device: (request, value) => {
+    request.DeviceIDs = value.split(',');
+    return true;
+  },
+  capabilities: (request, value) => {
+    request.Capabilities = [[...value.split(','), 'gpu']];
+    return true;
+  },
+  options: (request, value) => {
+    request.Options = Object.fromEntries(
+      value.split(',').map((each) => [splitOnce(each, '=')[0], splitOnce(each, '=')[1] ?? '']),
+    );
+    return true;
+  },
+};
 
 const allowedSysctl = /^(net\.|fs\.mqueue\.)|^kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)=/;
 const parseSysctl = (text: string): [string, string | undefined] | null =>
@@ -282,16 +380,15 @@ const parseSysctl = (text: string): [string, string | undefined] | null =>
 
 const deviceRule = (text: string) => (/^[acb] (\d+|\*):(\d+|\*) [rwm]{1,3}$/.test(text) ? text : null);
 
-const macAddress = /^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$/;
 const ipMode = /^(none|private|shareable|host|container:.+)$/;
 
 export const runOptions: DockerOptions<RunDraft> = {
   'add-host': hostList('ExtraHosts', parseExtraHost, 'host:address'),
   annotation: hostMap('Annotations'),
   attach: streams,
-  'blkio-weight': hostNumber('BlkioWeight', integerBetween(0, 1000), 'a weight from 10 to 1000'),
+  'blkio-weight': hostNumber('BlkioWeight', parseWeight, aWeight),
   'blkio-weight-device': parsedOption(
-    parseThrottle(integerBetween(0, 1000)),
+    parseThrottle((text) => (parseDecimal(text) === null ? null : parseWeight(text))),
     'a device and a weight (/dev/sda:500)',
     ({ host }, [Path, Weight]) => ensure(host, 'BlkioWeightDevice', []).push({ Path, Weight }),
   ),
@@ -299,9 +396,9 @@ export const runOptions: DockerOptions<RunDraft> = {
   'cap-drop': capability('capDrop'),
   'cgroup-parent': hostText('CgroupParent'),
   cgroupns: hostChoice('CgroupnsMode', /^(host|private)$/, 'host or private'),
-  cidfile: refusedOption(
-    'Flotilla finds its containers by label; `docker ps --filter label=flotilla.unit` shows the id',
-  ),
+  cidfile: fileOf((draft, value) => {
+    draft.cidFile = value;
+  }),
   'cpu-period': hostNumber('CpuPeriod'),
   'cpu-quota': hostNumber('CpuQuota'),
   'cpu-rt-period': hostNumber('CpuRealtimePeriod'),
@@ -313,39 +410,38 @@ export const runOptions: DockerOptions<RunDraft> = {
   detach: flagOption((draft, value) => {
     draft.detach = value;
   }, 'd'),
-  'detach-keys': ignored(),
-  device: parsedOption(parseDevice, 'a device (/dev/a, /dev/a:/dev/b:rw)', ({ host }, value) =>
-    ensure(host, 'Devices', []).push(value),
-  ),
+  'detach-keys': ignored(noTerminal),
+  device,
   'device-cgroup-rule': hostList('DeviceCgroupRules', deviceRule, 'a rule like "c 1:3 rwm"'),
   'device-read-bps': throttle('BlkioDeviceReadBps', parseBytes),
-  'device-read-iops': throttle('BlkioDeviceReadIOps', parseInteger),
+  'device-read-iops': throttle('BlkioDeviceReadIOps', parseDecimal),
   'device-write-bps': throttle('BlkioDeviceWriteBps', parseBytes),
-  'device-write-iops': throttle('BlkioDeviceWriteIOps', parseInteger),
-  'disable-content-trust': ignored({ flag: true }),
-  dns: hostList('Dns', (text) => (isIpAddress(text) ? text : null), 'an IP address'),
+  'device-write-iops': throttle('BlkioDeviceWriteIOps', parseDecimal),
+  'disable-content-trust': refusedFlag(
+    'signatures of images are not looked at: name an image by its digest (image@sha256:…)',
+    (value) => !value,
+  ),
+  dns: hostList('Dns', canonicalIp, 'an IP address'),
   'dns-opt': dnsOption,
   'dns-option': dnsOption,
-  'dns-search': hostList('DnsSearch'),
+  'dns-search': hostList('DnsSearch', parseSearchDomain, 'a domain'),
   domainname: bodyText('Domainname'),
   entrypoint: textOption(({ body }, value) => {
     body.Entrypoint = [value];
   }),
   env,
-  'env-file': parsedOption(
-    (text) => (text.startsWith('/') ? text : null),
-    'an absolute path',
-    ({ envFiles }, value) => envFiles.push(value),
-  ),
+  'env-file': fileOf(({ envFiles }, value) => envFiles.push(value)),
   expose,
   gpus,
   'group-add': hostList('GroupAdd'),
   'health-cmd': textOption(({ health }, value) => {
     if (value !== '') health.Test = ['CMD-SHELL', value];
+    else delete health.Test;
   }),
   'health-interval': healthDuration('Interval'),
   'health-retries': parsedOption(integerBetween(0, 2 ** 31), 'a whole number', ({ health }, value) => {
     if (value > 0) health.Retries = value;
+    else delete health.Retries;
   }),
   'health-start-interval': healthDuration('StartInterval'),
   'health-start-period': healthDuration('StartPeriod'),
@@ -362,9 +458,14 @@ export const runOptions: DockerOptions<RunDraft> = {
     attachment.ipv6 = value;
   }),
   ipc: hostChoice('IpcMode', ipMode, 'none, private, shareable, host or container:NAME'),
+  isolation: hostChoice('Isolation', /^default$/, 'default: other isolations are those of Windows'),
+  'kernel-memory': {
+    ...parsedOption<RunDraft, number>(parseBytes, aSize, () => undefined),
+    ignored: 'kernels have it no longer, and the engine does not look at it',
+  },
   label,
-  'label-file': refusedOption('write the labels into the unit with --label'),
-  link: hostList('Links'),
+  'label-file': fileOf(({ labelFiles }, value) => labelFiles.push(value)),
+  link: hostList('Links', (text) => (/^[^:]*(:[^:]*)?$/.test(text) && text !== '' ? text : null), 'name:alias'),
   'link-local-ip': address((attachment, value) => attachment.linkLocal.push(value)),
   'log-driver': textOption(({ host }, value) => {
     logConfig(host).Type = value;
@@ -374,9 +475,12 @@ export const runOptions: DockerOptions<RunDraft> = {
     logConfig(host).Config[key] = value ?? '';
   }),
   'mac-address': parsedOption(
-    (text) => (macAddress.test(text) ? text : null),
+    (text) => (text === '' || isMacAddress(text) ? text : null),
     'a MAC address',
     ({ attachment, body }, value) => {
+      delete attachment.mac;
+      delete body.MacAddress;
+      if (value === '') return;
       attachment.mac = value;
       // Engines before API 1.44 know it only here.
       body.MacAddress = value;
@@ -405,9 +509,14 @@ export const runOptions: DockerOptions<RunDraft> = {
   'oom-score-adj': hostNumber('OomScoreAdj', integerBetween(-1000, 1000), 'a whole number from -1000 to 1000'),
   pid: hostChoice('PidMode', /^(host|container:.+)$/, 'host or container:NAME'),
   'pids-limit': hostNumber('PidsLimit'),
-  platform: textOption((draft, value) => {
-    if (value !== '') draft.platform = value;
-  }),
+  platform: parsedOption(
+    (text) => (text === '' || isPlatform(text) ? text : null),
+    'a platform (linux/amd64)',
+    (draft, value) => {
+      if (value !== '') draft.platform = value;
+      else delete draft.platform;
+    },
+  ),
   privileged: hostFlag('Privileged'),
   publish,
   'publish-all': hostFlag('PublishAllPorts', 'P'),
@@ -418,14 +527,14 @@ export const runOptions: DockerOptions<RunDraft> = {
       draft.pull = value;
     },
   ),
-  quiet: ignored({ flag: true, short: 'q' }),
+  quiet: ignoredFlag('flotilla start and flotilla status tell how far a pull is', 'q'),
   'read-only': hostFlag('ReadonlyRootfs'),
   restart,
   rm: hostFlag('AutoRemove'),
   runtime: hostText('Runtime'),
   'security-opt': securityOption,
   'shm-size': hostBytes('ShmSize'),
-  'sig-proxy': ignored({ flag: true }),
+  'sig-proxy': ignoredFlag('signals go to the container itself, by KillSignal='),
   'stop-signal': bodyText('StopSignal'),
   'stop-timeout': parsedOption(parseInteger, 'a number of seconds', ({ body }, value) => {
     body.StopTimeout = value;
@@ -438,6 +547,9 @@ export const runOptions: DockerOptions<RunDraft> = {
   }, 't'),
   ulimit: parsedOption(parseUlimit, 'a limit (nofile=1024:2048)', ({ ulimits }, value) =>
     ulimits.set(value.Name, value),
+  ),
+  'use-api-socket': refusedFlag(
+    'it hands the engine and its credentials to the container: mount /var/run/docker.sock where that is meant',
   ),
   user: bodyText('User', 'u'),
   userns: hostChoice('UsernsMode', /^host$/, 'host'),

@@ -41,7 +41,10 @@ function readLine(
 function withDocker(reader: DirectiveReader, option: UnitOption, command: ExecCommand): ExecCommand {
   if (baseName(command.path) !== 'docker') return command;
   const { command: docker, problems } = parseDockerCommand(['docker', ...command.argv.slice(1)]);
-  for (const message of problems) reader.report('error', option.line, `${option.name}=: ${message}`);
+  reader.adopt(
+    option,
+    problems.map((message) => ({ severity: 'error', message })),
+  );
   if (docker === null) return command;
   if (option.name === 'ExecStart' && docker.verb === 'run' && docker.detach) {
     reader.warn(option, 'detaches: leave out -d, so that the unit lives as long as its container');

@@ -10,6 +10,12 @@ export function matchesGlob(pattern: string, text: string): boolean {
   return tokens === null ? pattern === text : matchTokens(tokens, Array.from(text));
 }
 
+/** As fnmatch(3) has it: a backslash takes the meaning from what follows it, and a set that is never closed is none. */
+export function matchesShellPattern(pattern: string, text: string, { foldCase = false } = {}): boolean {
+  const fold = (given: string) => (foldCase ? given.toLowerCase() : given);
+  return matchTokens(tokenizeShellPattern(fold(pattern)), Array.from(fold(text)));
+}
+
 /** What is wrong with a pattern, or null. */
 export function globProblem(pattern: string): string | null {
   return tokenize(pattern) === null ? `the set in ${JSON.stringify(pattern)} is empty or never closed` : null;
@@ -53,6 +59,17 @@ function tokenize(pattern: string): Token[] | null {
       tokens.push(setToken(chars.slice(first, end), isNegated));
       at = end;
     } else tokens.push({ kind: 'one', matches: (other) => other === char });
+  }
+  return tokens;
+}
+
+function tokenizeShellPattern(pattern: string): Token[] {
+  const tokens: Token[] = [];
+  for (const [part] of pattern.matchAll(/\\.|\[[!^]?.[^\]]*\]|\\$|[^\\]/gsu)) {
+    const [literal = part] = /^\\(.)$/su.exec(part)?.slice(1) ?? [];
+    const isEscaped = literal !== part;
+    const tokensOfPart = isEscaped || (part.startsWith('[') && part.length === 1) ? null : tokenize(part);
+    tokens.push(...(tokensOfPart ?? [{ kind: 'one', matches: (other: string) => other === literal } as const]));
   }
   return tokens;
 }

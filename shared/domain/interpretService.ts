@@ -1,9 +1,19 @@
 /** `[Service]`: systemd.service(5), systemd.exec(5) and systemd.kill(5), with systemd's defaults. */
+
+import { checkContainerLimits } from './containerLimits.ts';
+import { type ContainerNotify, checkContainerNotify, readContainerNotify, typeOfContainer } from './containerNotify.ts';
+import { hasContainer, readContainer } from './containerSection.ts';
 import type { DirectiveReader } from './directiveReader.ts';
 import { allCommands, readExecLines } from './execLines.ts';
+import { readOutputs } from './outputs.ts';
 import { hasParentReference, isAbsolutePath, simplifyPath } from './paths.ts';
+import { readProcessLimits } from './processLimits.ts';
+import { readResourceControl } from './resourceControl.ts';
+import { readSandbox } from './sandbox.ts';
+import { readDirectories } from './serviceDirectories.ts';
 import { addExitStatus, parseSignal } from './signals.ts';
 import type { Specifiers } from './specifiers.ts';
+import { checkSupervision, readSupervision } from './supervision.ts';
 import { parseTimeSpan } from './timeSpan.ts';
 import type { ExitSet, ServiceSpec } from './unitSpec.ts';
 import { type Parsed, parseBoolean, parseChoice, parseMode, parseUnsigned } from './values.ts';
@@ -13,34 +23,51 @@ const section = 'Service';
 /** What the commands are and how they are run, restarted and ended; what is wrong is left with the reader. */
 export function interpretService(reader: DirectiveReader, specifiers: Specifiers): ServiceSpec {
   const image = readImage(reader);
-  const lines = readExecLines(reader, specifiers, image === undefined);
-  const implied = reader.list(section, 'ExecStart').length > 0 ? 'simple' : 'oneshot';
-  const type = reader.value<ServiceSpec['type']>(section, 'Type', parseType, implied);
+  const written = readExecLines(reader, specifiers, image === undefined);
+  const lines = hasContainer(reader) ? { ...written, execStart: readContainer(reader) } : written;
+  const notify = hasContainer(reader) ? readContainerNotify(reader) : null;
+  const type = readType(reader, notify);
   const service: ServiceSpec = {
     type,
     ...lines,
     ...readRestarting(reader),
     ...readTimeouts(reader, type),
+    ...readSupervision(reader, type, notify),
+    ...readDirectories(reader),
+    ...readOutputs(reader),
     ...readKilling(reader),
     ...readEnvironment(reader),
     ...readExecution(reader),
-    ...(image === undefined ? {} : { image }),
+    ...(reader.value(section, 'NoNewPrivileges', parseBoolean, false) ? { noNewPrivileges: true as const } : {}),
+    limits: readProcessLimits(reader),
+    control: readResourceControl(reader),
+    ...(image === undefined ? {} : { image, ...readConfinement(reader) }),
+    ...readPullPolicy(reader, image),
+    ...readOnUnhealthy(reader),
   };
   checkService(reader, service);
+  checkContainerLimits(reader, service);
+  checkSupervision(reader, service);
+  if (notify !== null) checkContainerNotify(reader, notify, service);
   return service;
 }
 
+function readType(reader: DirectiveReader, notify: ContainerNotify | null): ServiceSpec['type'] {
+  const hasCommand = notify !== null || reader.list(section, 'ExecStart').length > 0;
+  const implied = notify !== null && notify !== 'no' ? 'notify' : hasCommand ? 'simple' : 'oneshot';
+  const type = reader.value<ServiceSpec['type']>(section, 'Type', parseType, implied);
+  return notify === null ? type : typeOfContainer(notify, type);
+}
+
 const refusedTypes: Record<string, string> = {
-  forking: 'a program that forks away is lost sight of: let it stay in the foreground and write Type=simple',
-  notify: 'programs cannot notify the node: write Type=exec, and ExecStartPost= with a test where readiness matters',
-  'notify-reload': 'programs cannot notify the node: write Type=exec and ExecReload=',
+  'notify-reload': 'write Type=notify, and ExecReload=/bin/kill -HUP $MAINPID',
   dbus: 'no bus is watched: write Type=exec',
 };
 
 function parseType(text: string): Parsed<ServiceSpec['type']> {
   const why = Object.hasOwn(refusedTypes, text) ? refusedTypes[text] : undefined;
   if (why !== undefined) return { error: `is not supported: ${why}` };
-  return parseChoice('simple', 'exec', 'oneshot', 'idle')(text);
+  return parseChoice('simple', 'exec', 'oneshot', 'idle', 'notify', 'forking')(text);
 }
 
 /** `[X-Flotilla] Image=`, as docker writes references to images. */
@@ -49,6 +76,32 @@ function readImage(reader: DirectiveReader): string | undefined {
   if (image === undefined) return undefined;
   if (!/^[a-z0-9][\w./:@-]*$/i.test(image.text)) reader.fail(image.option, 'is no name of an image, such as redis:7');
   return image.text;
+}
+
+/** Only a container is confined; elsewhere the directives are refused. */
+function readConfinement(reader: DirectiveReader): Pick<ServiceSpec, 'sandbox'> {
+  const sandbox = readSandbox(reader);
+  return sandbox === undefined ? {} : { sandbox };
+}
+
+/** An unhealthy container runs on, or is killed, so that `Restart=` applies: podman-systemd.unit(5) for `[Container]`. */
+function readOnUnhealthy(reader: DirectiveReader): Pick<ServiceSpec, 'onUnhealthy'> {
+  const own = reader.value('X-Flotilla', 'OnUnhealthy', parseChoice('none', 'kill'), 'none');
+  const quadlet = reader.value('Container', 'HealthOnFailure', parseHealthOnFailure, 'none');
+  return own === 'kill' || quadlet === 'kill' ? { onUnhealthy: 'kill' } : {};
+}
+
+function parseHealthOnFailure(text: string): Parsed<'none' | 'kill'> {
+  if (text === 'restart' || text === 'stop') return { error: 'is not understood: write kill, and Restart=always' };
+  return parseChoice('none', 'kill')(text);
+}
+
+/** `[X-Flotilla] PullPolicy=`, in the words of `docker run --pull`. */
+function readPullPolicy(reader: DirectiveReader, image: string | undefined): Pick<ServiceSpec, 'pull'> {
+  const option = reader.last('X-Flotilla', 'PullPolicy');
+  if (option === undefined) return {};
+  if (image === undefined) reader.fail(option, 'is for [X-Flotilla] Image=: in a docker line write --pull instead');
+  return { pull: reader.value('X-Flotilla', 'PullPolicy', parseChoice('missing', 'always', 'never'), 'missing') };
 }
 
 const parseRestart = parseChoice('no', 'on-success', 'on-failure', 'on-abnormal', 'on-watchdog', 'on-abort', 'always');
@@ -114,8 +167,11 @@ function readKilling(reader: DirectiveReader) {
     killSignal: reader.value(section, 'KillSignal', parseSignal, 'SIGTERM'),
     finalKillSignal: reader.value(section, 'FinalKillSignal', parseSignal, 'SIGKILL'),
     sendSigkill: reader.value(section, 'SendSIGKILL', parseBoolean, true),
+    oomPolicy: reader.value(section, 'OOMPolicy', parseOomPolicy, 'stop'),
   };
 }
+
+const parseOomPolicy = parseChoice('continue', 'stop', 'kill');
 
 function readEnvironment(reader: DirectiveReader) {
   return {
@@ -151,12 +207,19 @@ function readEnvironmentFiles(reader: DirectiveReader): ServiceSpec['environment
   });
 }
 
-function readExecution(reader: DirectiveReader): Pick<ServiceSpec, 'workingDirectory' | 'user' | 'group' | 'umask'> {
+type Execution = Pick<ServiceSpec, 'workingDirectory' | 'user' | 'group' | 'umask' | 'supplementaryGroups'>;
+
+function readExecution(reader: DirectiveReader): Execution {
   const workingDirectory = readWorkingDirectory(reader);
   const user = readAccount(reader, 'User');
   const group = readAccount(reader, 'Group');
   const umask = reader.value<number | undefined>(section, 'UMask', parseMode, undefined);
+  const groups = reader.words(section, 'SupplementaryGroups', 'keep').map(({ option, word }) => {
+    if (!isAccount(word)) reader.fail(option, `: ${JSON.stringify(word)} is no name or number of a group`);
+    return word;
+  });
   return {
+    supplementaryGroups: groups,
     ...(workingDirectory === undefined ? {} : { workingDirectory }),
     ...(user === undefined ? {} : { user }),
     ...(group === undefined ? {} : { group }),
@@ -202,7 +265,7 @@ function checkService(reader: DirectiveReader, service: ServiceSpec): void {
 
 function checkCommands(reader: DirectiveReader, service: ServiceSpec): void {
   const starts = reader.list(section, 'ExecStart');
-  const isWritten = starts.length > 0;
+  const isWritten = starts.length > 0 || hasContainer(reader);
   if (service.type !== 'oneshot' && service.execStart.length > 1) {
     const last = starts.at(-1);
     if (last) reader.fail(last, 'is one of several main commands: only Type=oneshot may have them');

@@ -1,7 +1,12 @@
+import { noteTimer } from './activation.ts';
+import { forgetLeaving, noteLeaving, noteLeft } from './awaiting.ts';
 import type { ClusterState, MachineRecord, MachineState } from './clusterState.ts';
 import type { ClusterEvent, MachineFacts, NodeEvent, ReportedState } from './events.ts';
+import { unmetMetadata, withOverrides } from './machineMetadata.ts';
 import { type Rejection, reject } from './rejection.ts';
-import { release, want } from './unit.ts';
+import { noteFailing } from './rescheduling.ts';
+import { noteTrigger } from './triggering.ts';
+import { endLeases, release, settleMove, want } from './unit.ts';
 
 export type MachineCommand =
   /** `cluster`: the one that the node was part of before, where there was one. */
@@ -15,7 +20,7 @@ export function decideMachine(state: ClusterState, command: MachineCommand): Clu
   const known = state.machines.get(command.machine);
   switch (command.type) {
     case 'JoinMachine':
-      return refuseForeign(state, command) ?? decideJoin(known, command);
+      return refuseForeign(state, command) ?? decideJoin(state, known, command);
     case 'LeaveMachine': {
       if (known?.state !== 'ready' || known.session !== command.session) return [];
       return [{ type: 'MachineLeft', machine: command.machine, reason: command.reason }];
@@ -41,6 +46,7 @@ function refuseForeign(state: ClusterState, { cluster, machine }: JoinMachine): 
  * Another machine with a copied id is refused until this one is lost.
  */
 function decideJoin(
+  state: ClusterState,
   known: MachineRecord | undefined,
   { type: _, cluster: __, ...facts }: JoinMachine,
 ): ClusterEvent[] | Rejection {
@@ -52,9 +58,22 @@ function decideJoin(
           'give this one an id of its own: flotilla node --machine-id ID (32 hex digits)',
       );
     }
-    if (known.session === facts.session && sameFacts(known, facts)) return [];
+    const metadata = withOverrides(facts.metadata, state.metadata.get(facts.machine));
+    if (known.session === facts.session && sameFacts(known, { ...facts, metadata })) return [];
   }
-  return [{ type: 'MachineJoined', ...facts }];
+  return [{ type: 'MachineJoined', ...facts }, ...evictUnfit(state, facts)];
+}
+
+/** What the machine was good for when it started last, it may not be any more. */
+function evictUnfit(state: ClusterState, { machine, runtimes, ...facts }: MachineFacts): ClusterEvent[] {
+  const metadata = withOverrides(facts.metadata, state.metadata.get(machine));
+  return [...state.assigned.get(machine)].sort().flatMap((unit): ClusterEvent[] => {
+    const placement = state.units.get(unit)?.placement;
+    const missing = placement?.runtimes.find((runtime) => !runtimes.includes(runtime));
+    const unfit = unmetMetadata(placement, metadata) ?? (missing === undefined ? null : `no ${missing} runtime`);
+    if (unfit === null) return [];
+    return [{ type: 'UnitEvicted', unit, machine, reason: `machine ${machine} came back as another: ${unfit}` }];
+  });
 }
 
 function sameFacts(known: MachineRecord, facts: MachineFacts): boolean {
@@ -63,7 +82,7 @@ function sameFacts(known: MachineRecord, facts: MachineFacts): boolean {
   );
 }
 
-type MachineEvent = Extract<ClusterEvent, { machine: string }> & { unit?: never };
+type MachineEvent = Extract<ClusterEvent, { type: 'MachineJoined' | 'MachineLost' | 'MachineLeft' }>;
 
 /** In a commit an event may carry its cause, which is no part of what it says of a machine or a unit. */
 type WithCause<E> = E & { cause?: string };
@@ -72,17 +91,21 @@ type WithCause<E> = E & { cause?: string };
 export function evolveMachine(state: ClusterState, event: MachineEvent, at: number): void {
   if (event.type === 'MachineJoined') {
     const { type: _, cause: __, ...facts }: WithCause<typeof event> = event;
-    return state.machines.set(event.machine, { ...facts, state: 'ready', reason: '', since: at });
+    const metadata = withOverrides(facts.metadata, state.metadata.get(event.machine));
+    const { bootId } = state.machines.get(event.machine) ?? event;
+    // Nothing that ran survives a reboot.
+    if (bootId !== event.bootId) endLeases(state, event.machine);
+    return state.machines.set(event.machine, { ...facts, metadata, state: 'ready', reason: '', since: at });
   }
   const machine = state.machines.get(event.machine);
   if (!machine) return;
   switch (event.type) {
-    case 'MachineMetadataChanged':
-      return state.machines.set(machine.machine, { ...machine, metadata: event.metadata });
     case 'MachineLost':
       return depart(state, machine, 'lost', event.reason, at);
     case 'MachineLeft':
-      return depart(state, machine, 'left', event.reason, at);
+      depart(state, machine, 'left', event.reason, at);
+      // It has stopped everything before it said so.
+      return endLeases(state, machine.machine);
     default:
       return event satisfies never;
   }
@@ -92,6 +115,7 @@ export function evolveMachine(state: ClusterState, event: MachineEvent, at: numb
 function depart(state: ClusterState, machine: MachineRecord, to: MachineState, reason: string, at: number): void {
   const id = machine.machine;
   state.machines.set(id, { ...machine, state: to, reason, since: at });
+  forgetLeaving(state, id);
   state.reports.delete(id);
   for (const name of [...state.assigned.get(id)].sort()) {
     const unit = state.units.get(name);
@@ -106,12 +130,15 @@ export function evolveNode(state: ClusterState, event: NodeEvent, at: number): v
   if (state.machines.get(event.machine)?.state !== 'ready') return;
   switch (event.type) {
     case 'NodeSynced':
+      forgetLeaving(state, event.machine);
       return state.reports.delete(event.machine);
     case 'UnitStateReported':
       return noteReport(state, event, at);
+    case 'UnitCommandRun':
+      return;
     case 'UnitStateForgotten':
       state.reports.get(event.machine)?.delete(event.unit);
-      return;
+      return noteLeft(state, event.unit, event.machine);
     default:
       return event satisfies never;
   }
@@ -128,6 +155,12 @@ function noteReport(state: ClusterState, event: Reported, at: number): void {
   const before = reports.get(event.unit);
   const isSame = before?.active === event.active && before.sub === event.sub;
   reports.set(event.unit, reportedState(event, isSame ? before.since : at));
+  if (before === undefined) noteLeaving(state, event.unit, event.machine);
+  settleMove(state, event);
+  const noted = reports.get(event.unit);
+  if (noted) noteTrigger(state, noted, before, event.machine);
+  if (noted) noteFailing(state, event.unit, event.machine, noted, at);
+  noteTimer(state, event);
 }
 
 /** Field by field: reports are most of a long history, and copying all but a few fields is several times slower. */
@@ -137,6 +170,10 @@ function reportedState(event: Reported, since: number): ReportedState {
   if (event.exit !== undefined) state.exit = event.exit;
   if (event.pid !== undefined) state.pid = event.pid;
   if (event.container !== undefined) state.container = event.container;
+  if (event.health !== undefined) state.health = event.health;
   if (event.restarts !== undefined) state.restarts = event.restarts;
+  if (event.reloadFailure !== undefined) state.reloadFailure = event.reloadFailure;
+  if (event.status !== undefined) state.status = event.status;
+  if (event.timer !== undefined) state.timer = event.timer;
   return state;
 }

@@ -72,12 +72,18 @@ describe('placement', () => {
     assert.match(problemOf('Global=perhaps'), /neither yes nor no/);
   });
 
-  it('keys that fleet does not know, and Replaces=, are refused', () => {
+  it('what is replaced are globs; it goes neither with Global= nor with Conflicts=', () => {
+    assert.deepEqual(placementOf('Replaces=db@%i.service old*').replaces, ['db@1.service', 'old*']);
+    assert.match(problemOf('Replaces=a*', 'Global=true'), /Replaces=a\* cannot stand with Global=/);
+    assert.match(problemOf('Replaces=a*', 'X-Conflicts=b'), /Replaces=a\* cannot stand with Conflicts=/);
+    assert.match(problemOf('Replaces=a*', 'MachineOf=a.service'), /can never hold together with Replaces=a\*/);
+  });
+
+  it('keys that fleet does not know are refused', () => {
     const unit = parseUnitName('web.service').value;
     assert.ok(unit);
-    const { file } = parseUnitFile('[Service]\nExecStart=/bin/true\n[X-Fleet]\nMachineIDs=1\nReplaces=a.service');
+    const { file } = parseUnitFile('[Service]\nExecStart=/bin/true\n[X-Fleet]\nMachineIDs=1');
     const { problems } = interpretUnit(unit, file);
     assert.match(problems[0]?.message ?? '', /did you mean MachineID=\?/);
-    assert.match(problems[1]?.message ?? '', /Replaces=a\.service is not supported/);
   });
 });

@@ -12,15 +12,19 @@ const section = 'X-Fleet';
 export function readPlacement(reader: DirectiveReader, unit: UnitName): Omit<Placement, 'runtimes'> {
   const machineId = readOne(reader, 'MachineID', 'X-ConditionMachineID');
   const machineOf = readOne(reader, 'MachineOf', 'X-ConditionMachineOf');
+  const replaces = readGlobs(reader, 'Replaces');
   const placement = {
     global: reader.value(section, 'Global', parseBoolean, false),
     metadata: readMetadata(reader),
-    conflicts: readConflicts(reader),
+    conflicts: readGlobs(reader, 'Conflicts', 'X-Conflicts'),
+    ...(replaces.length === 0 ? {} : { replaces }),
     ...(machineId === undefined ? {} : { machineId: machineId.word }),
     ...(machineOf === undefined ? {} : { machineOf: machineOf.word }),
   };
-  if (machineOf !== undefined) checkMachineOf(reader, machineOf, unit, placement.conflicts);
+  if (machineOf !== undefined)
+    checkMachineOf(reader, machineOf, unit, { Conflicts: placement.conflicts, Replaces: replaces });
   if (placement.global) checkGlobal(reader, [machineId, machineOf]);
+  if (replaces.length > 0) checkReplaces(reader, placement);
   return placement;
 }
 
@@ -51,9 +55,9 @@ function readMetadata(reader: DirectiveReader): Placement['metadata'] {
   return Array.from(valuesByKey, ([key, values]) => ({ key, values }));
 }
 
-function readConflicts(reader: DirectiveReader): string[] {
+function readGlobs(reader: DirectiveReader, ...names: string[]): string[] {
   const globs = new Set<string>();
-  for (const { option, word } of reader.words(section, ['Conflicts', 'X-Conflicts'], 'keep')) {
+  for (const { option, word } of reader.words(section, names, 'keep')) {
     const problem = globProblem(word);
     if (problem === null) globs.add(word);
     else reader.fail(option, `is no glob: ${problem}`);
@@ -61,18 +65,32 @@ function readConflicts(reader: DirectiveReader): string[] {
   return [...globs];
 }
 
-function checkMachineOf(reader: DirectiveReader, { option, word }: Located, unit: UnitName, conflicts: string[]): void {
+function checkMachineOf(
+  reader: DirectiveReader,
+  { option, word }: Located,
+  unit: UnitName,
+  apart: Record<string, readonly string[]>,
+): void {
   const { value, problems } = parseUnitName(word);
   reader.adopt(option, problems);
   if (value === null) return;
   if (word === unit.name) reader.fail(option, 'names the unit itself');
   if (value.isTemplate) reader.fail(option, 'names a template: name an instance');
-  const conflict = conflicts.find((glob) => matchesGlob(glob, word));
-  if (conflict !== undefined) reader.fail(option, `can never hold together with Conflicts=${conflict}`);
+  for (const [directive, globs] of Object.entries(apart)) {
+    const glob = globs.find((one) => matchesGlob(one, word));
+    if (glob !== undefined) reader.fail(option, `can never hold together with ${directive}=${glob}`);
+  }
 }
 
 function checkGlobal(reader: DirectiveReader, others: (Located | undefined)[]): void {
   for (const { option } of others.filter((other) => other !== undefined)) {
     reader.fail(option, 'cannot stand with Global=: a global unit takes only MachineMetadata= and Conflicts=');
   }
+}
+
+/** fleet's rule: who keeps units away, or is everywhere, cannot send one elsewhere. */
+function checkReplaces(reader: DirectiveReader, { global, conflicts }: { global: boolean; conflicts: string[] }): void {
+  const other = global ? 'Global' : conflicts.length > 0 ? 'Conflicts' : null;
+  const [option] = reader.list(section, 'Replaces');
+  if (other !== null && option) reader.fail(option, `cannot stand with ${other}=`);
 }

@@ -20,6 +20,9 @@ export interface UnitOption {
   raw: string;
   /** Of the (first) line that it stands on; 1 is the first. */
   line: number;
+  /** Where in that line the name and the value begin; 1 is its first character. */
+  column: number;
+  valueColumn: number;
 }
 
 /** Larger files are not unit files: fleet and etcd never took them either. */
@@ -124,9 +127,19 @@ function readAssignment(reading: Reading, logical: string, raw: string, line: nu
   if (section === null) return `${quote(logical)} stands in no section`;
   const name = strip(logical.slice(0, equals));
   const value = strip(logical.slice(equals + 1));
-  reading.file.options.push({ section, name, value, raw: stripRaw(raw.slice(raw.indexOf('=') + 1)), line });
+  const option = { section, name, value, raw: stripRaw(raw.slice(raw.indexOf('=') + 1)), line };
+  reading.file.options.push({ ...option, ...columnsOf(raw) });
   return null;
 }
+
+function columnsOf(raw: string): { column: number; valueColumn: number } {
+  const afterEquals = raw.indexOf('=') + 1;
+  blanks.lastIndex = afterEquals;
+  const blank = blanks.exec(raw)?.[0].length ?? 0;
+  return { column: raw.search(/[^ \t]/) + 1, valueColumn: afterEquals + blank + 1 };
+}
+
+const blanks = /[ \t]*/y;
 
 /** White space is what systemd calls so: JavaScript's trim() would take more. */
 function strip(text: string): string {

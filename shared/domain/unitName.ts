@@ -87,6 +87,13 @@ export function templateOf(unit: UnitName): string | null {
   return unit.instance === undefined ? null : `${unit.prefix}@.${unit.type}`;
 }
 
+/** The same for a name that is known to be one; a template itself is no instance. */
+export function templateOfName(name: string): string | null {
+  const at = name.indexOf('@');
+  const dot = name.lastIndexOf('.');
+  return at < 0 || dot === at + 1 ? null : name.slice(0, at + 1) + name.slice(dot);
+}
+
 /** The instance of a template under that (already escaped) instance name. */
 export function instantiate(template: UnitName, instance: string): ReturnType<typeof parseUnitName> {
   return parseUnitName(`${template.prefix}@${instance}.${template.type}`);

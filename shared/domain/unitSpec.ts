@@ -3,35 +3,52 @@
  * Semantics: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5); `[X-Fleet]` as fleet's.
  */
 import type { Announcement } from './announce.ts';
+import type { ConditionTest } from './conditions.ts';
+import type { Dependencies } from './dependencies.ts';
 import type { DockerCommand } from './dockerCommand.ts';
+import type { DockerRun } from './dockerRun.ts';
+import type { LeaseTerms } from './lease.ts';
+import type { Outputs } from './outputs.ts';
+import type { PathSpec } from './path.ts';
+import type { ProcessLimits } from './processLimits.ts';
+import type { ResourceControl } from './resourceControl.ts';
+import type { Sandbox } from './sandbox.ts';
+import type { Directories } from './serviceDirectories.ts';
+import type { SocketSpec } from './socket.ts';
+import type { TimerSpec } from './timer.ts';
 import type { UnitName } from './unitName.ts';
 
 export interface UnitSpec {
   name: UnitName;
   description: string;
-  /** Hard and soft dependencies by directive, as written: `Requires`, `Wants`, `After`, … */
-  dependencies: Partial<Record<DependencyKind, string[]>>;
-  /** Absent for types other than `.service`. */
+  /** Tested at each start: where one is not met the start is left out, or (asserts) fails. */
+  conditions: ConditionTest[];
+  asserts: ConditionTest[];
+  /** As written, also those on units of the machine's own systemd. */
+  dependencies: Dependencies;
+  /** Absent for units that start others; that of a `.target` has nothing to run. */
   service?: ServiceSpec;
+  /** Of a `.timer`. */
+  timer?: TimerSpec;
+  /** Of a `.path`. */
+  path?: PathSpec;
+  /** Of a `.socket`. */
+  socket?: SocketSpec;
   placement: Placement;
   resources: Resources;
   /** `[X-Flotilla] Announce=`. */
   announcements: Announcement[];
 }
 
-export type DependencyKind =
-  | 'Requires'
-  | 'Requisite'
-  | 'Wants'
-  | 'BindsTo'
-  | 'PartOf'
-  | 'Before'
-  | 'After'
-  | 'Conflicts';
-
-export interface ServiceSpec {
+export interface ServiceSpec extends Outputs, Directories {
   /** `idle` is run as `simple`. */
-  type: 'simple' | 'exec' | 'oneshot' | 'idle';
+  type: 'simple' | 'exec' | 'oneshot' | 'idle' | 'notify' | 'forking';
+  /** Whose messages count; `none`: nobody listens. */
+  notifyAccess: 'none' | 'main' | 'exec' | 'all';
+  /** With `Type=notify`: it is ready when its health check says so (`[Container] Notify=healthy`). */
+  readyWhenHealthy?: boolean;
+  /** With `Type=forking`, where the program says who its main process is. */
+  pidFile?: string;
   execCondition: ExecCommand[];
   execStartPre: ExecCommand[];
   /** Exactly one unless `type` is `oneshot`. */
@@ -45,12 +62,19 @@ export interface ServiceSpec {
   /** null: infinity. */
   timeoutStartMs: number | null;
   timeoutStopMs: number | null;
+  /** What a service has that hangs (`WatchdogSec=`), to die of `watchdogSignal`; absent: as long as for stopping. */
+  timeoutAbortMs?: number | null;
+  /** null: it need not say that it is alive. */
+  watchdogMs: number | null;
+  watchdogSignal: string;
   runtimeMaxMs: number | null;
   remainAfterExit: boolean;
   killMode: 'control-group' | 'mixed' | 'process' | 'none';
   killSignal: string;
   finalKillSignal: string;
   sendSigkill: boolean;
+  /** What is done when the kernel has killed one of its processes because their memory ran out. */
+  oomPolicy: 'continue' | 'stop' | 'kill';
   successExitStatus: ExitSet;
   restartPreventExitStatus: ExitSet;
   restartForceExitStatus: ExitSet;
@@ -64,8 +88,19 @@ export interface ServiceSpec {
   user?: string;
   group?: string;
   umask?: number;
+  supplementaryGroups: string[];
+  /** `NoNewPrivileges=yes`; absent: programs may gain rights, with set-user-ID files for example. */
+  noNewPrivileges?: true;
+  /** Of units with `image`; absent: the container is as docker makes any. */
+  sandbox?: Sandbox;
+  limits: ProcessLimits;
+  control: ResourceControl;
   /** `[X-Flotilla] Image=`: every command runs in a container of this image. */
   image?: string;
+  /** `[X-Flotilla] OnUnhealthy=`, `[Container] HealthOnFailure=`: what is done when the health check says so; absent: nothing. */
+  onUnhealthy?: 'kill';
+  /** `[X-Flotilla] PullPolicy=`: when that image is fetched; absent: where it is missing. */
+  pull?: DockerRun['pull'];
 }
 
 /** One command of an Exec line, specifiers expanded, variables not yet. */
@@ -101,12 +136,37 @@ export interface Placement {
   global: boolean;
   machineId?: string;
   machineOf?: string;
+  /** The unit that this one starts (a timer's): it is on the same machine, and loaded as long as this one is. */
+  activates?: string;
   /** Each entry must hold; an entry holds when the machine's value of that key is one of the values. */
   metadata: { key: string; values: string[] }[];
   /** Globs of unit names that it does not share a machine with. */
   conflicts: string[];
+  /** Globs of unit names that have to leave the machine that it comes to; absent: none. */
+  replaces?: string[];
   /** What the machine must offer: `docker` where a command needs the engine. */
   runtimes: string[];
+  preferences?: Preferences;
+  /** `RescheduleAfter=`, ms: it is moved when it has kept failing for so long. */
+  rescheduleAfterMs?: number;
+  /** `OnDisconnect=stop`: it never runs on two machines at once, whatever it costs. */
+  lease?: LeaseTerms;
+}
+
+/** Which of the machines that may take it a unit prefers: `[X-Flotilla]`. */
+export interface Preferences {
+  /** Higher ones are placed first, and lower ones give way where there is no room; absent: 0. */
+  priority?: number;
+  /** Keys of machines' metadata over whose values the instances of the template are spread. */
+  spread?: string[];
+  affinities?: Affinity[];
+}
+
+export interface Affinity {
+  key: string;
+  value: string;
+  /** Added up over those that a machine has; a negative one is to be avoided. */
+  weight: number;
 }
 
 /** Absent: not stated (a unit reserves nothing; a machine's capacity is unknown). */

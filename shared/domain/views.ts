@@ -1,5 +1,5 @@
 /** What people see of the cluster: rows of `list-units`, `list-unit-files`, `list-machines`, in fleet's columns. */
-import type { ClusterState, DesiredState, MachineState, UnitRecord } from './clusterState.ts';
+import type { ClusterState, Cordon, DesiredState, MachineState, UnitRecord } from './clusterState.ts';
 import type { ActiveState, ReportedState, UnitReport } from './events.ts';
 
 /** One unit on one machine. Sorted by unit, then machine. */
@@ -19,7 +19,12 @@ export interface UnitStateView {
   exit?: UnitReport['exit'];
   pid?: number;
   container?: string;
+  health?: UnitReport['health'];
   restarts?: number;
+  reloadFailure?: string;
+  /** What it says of itself. */
+  status?: string;
+  timer?: UnitReport['timer'];
 }
 
 export interface UnitFileView {
@@ -32,6 +37,8 @@ export interface UnitFileView {
   machines: string[];
   global: boolean;
   description: string;
+  /** The unit that it starts. */
+  activates?: string;
 }
 
 export interface MachineView {
@@ -40,6 +47,8 @@ export interface MachineView {
   hostname: string;
   metadata: Record<string, string>;
   state: MachineState;
+  /** Why it gets nothing new, and how far it is emptied. */
+  cordon?: Pick<Cordon, 'reason' | 'drain'>;
   /** How many units are placed there. */
   units: number;
   version: string;
@@ -107,6 +116,16 @@ export function describeRejected(rejected: Readonly<Record<string, number>>): st
   return reasons.map(([reason, count]) => `${count} machine${count === 1 ? '' : 's'}: ${reason}`).join('; ');
 }
 
+/** Timers that are wished to be loaded or launched, with what they start. */
+export function timers(state: ClusterState): (UnitStateView & { activates: string })[] {
+  const found = [...state.units.values()].flatMap((unit) => {
+    const { activates } = unit.placement;
+    const rows = activates !== undefined && unit.name.endsWith('.timer') ? statesOf(state, unit) : [];
+    return rows.map((row) => ({ ...row, activates: activates ?? '' }));
+  });
+  return found.sort(byUnitThenMachine);
+}
+
 export function unitFiles(state: ClusterState): UnitFileView[] {
   return [...state.units.values()].map((unit) => unitFile(state, unit)).sort((a, b) => compare(a.unit, b.unit));
 }
@@ -120,6 +139,7 @@ export function unitFile(state: ClusterState, unit: UnitRecord): UnitFileView {
     machines: Object.keys(unit.machines).sort(),
     global: unit.placement.global,
     description: unit.description,
+    ...(unit.placement.activates === undefined ? {} : { activates: unit.placement.activates }),
   };
 }
 
@@ -145,8 +165,14 @@ export function machines(state: ClusterState): MachineView[] {
       version: m.version,
       runtimes: m.runtimes,
       reason: m.reason,
+      ...cordonOf(state, m.machine),
     }))
     .sort((a, b) => compare(a.id, b.id));
+}
+
+function cordonOf(state: ClusterState, machine: string): Pick<MachineView, 'cordon'> {
+  const cordon = state.cordons.get(machine);
+  return cordon ? { cordon: { reason: cordon.reason, drain: cordon.drain } } : {};
 }
 
 function byUnitThenMachine(a: UnitStateView, b: UnitStateView): number {

@@ -79,7 +79,7 @@ test('a cluster is NATS, a scheduler and nodes, and its file says where', async 
   assert.deepEqual(file, cluster.file);
   await natsAnswers(file);
   assert.equal((await stat(clusterFilePath(setting.dir))).mode & 0o777, 0o600);
-  for (const entry of [file.nats, ...file.schedulers, ...file.nodes]) {
+  for (const entry of [...file.nats, ...file.schedulers, ...file.nodes]) {
     assert.deepEqual(await identify(identityOf(entry ?? {}).pid), identityOf(entry ?? {}));
   }
   const journal = await until('all have started', async () => {
@@ -101,7 +101,7 @@ test('it stops schedulers before nodes and NATS last, and comes back with the sa
   assert.deepEqual((await setting.journal()).slice(3), ['scheduler stopped', 'node stopped', 'node stopped']);
   const stopped = await fileOf(setting.dir);
   assert.deepEqual(
-    [stopped, stopped.nats, ...stopped.schedulers, ...stopped.nodes].map((entry) => entry?.pid),
+    [stopped, ...stopped.nats, ...stopped.schedulers, ...stopped.nodes].map((entry) => entry?.pid),
     Array(5).fill(undefined),
   );
   await assert.rejects(natsAnswers(stopped));
@@ -130,18 +130,21 @@ test('a second cluster in the same directory is refused, by who holds it', async
 test('a dead node stays dead until it is started; NATS and schedulers come back by themselves', async (t) => {
   const setting = await prepare(t);
   const cluster = await setting.launch();
-  const { nats, schedulers } = await fileOf(setting.dir);
+  const {
+    nats: [nats],
+    schedulers,
+  } = await fileOf(setting.dir);
   await cluster.killNode(1);
   process.kill(identityOf(nats ?? {}).pid, 'SIGKILL');
   process.kill(identityOf(schedulers[0] ?? {}).pid, 'SIGKILL');
   const after = await until('NATS and the scheduler run again', async () => {
     const file = await fileOf(setting.dir);
-    const natsPid = file.nats?.pid ?? nats?.pid;
+    const natsPid = file.nats[0]?.pid ?? nats?.pid;
     const schedulerPid = file.schedulers[0]?.pid ?? schedulers[0]?.pid;
     return natsPid !== nats?.pid && schedulerPid !== schedulers[0]?.pid && file;
   });
   await natsAnswers(after);
-  assert.equal(after.nats?.port, nats?.port);
+  assert.equal(after.nats[0]?.port, nats?.port);
   assert.equal(after.nodes[0]?.pid, undefined);
   await cluster.startNode(1);
   assert.notEqual((await fileOf(setting.dir)).nodes[0]?.pid, undefined);
@@ -165,7 +168,7 @@ test('what a killed launcher left running is ended, and its cluster taken over',
   const left = await fileOf(setting.dir);
 
   const cluster = await setting.launch();
-  const processes = [left.nats, ...left.schedulers, ...left.nodes].map((entry) => identityOf(entry ?? {}));
+  const processes = [...left.nats, ...left.schedulers, ...left.nodes].map((entry) => identityOf(entry ?? {}));
   for (const { pid, startTime } of processes) assert.notEqual((await identify(pid))?.startTime, startTime);
   assert.equal(setting.lines.filter((line) => line.includes('left over')).length, 4);
   assert.equal(cluster.file.server, left.server);

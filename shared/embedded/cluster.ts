@@ -1,45 +1,28 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../clock/clock.ts';
 import { systemClock } from '../clock/systemClock.ts';
 import type { Child } from './childProcess.ts';
-import { choosePort, choosePreferredPort } from './choosePort.ts';
+import { type ClusterFile, type ClusterRecord, createClusterRecord, readClusterFile } from './clusterFile.ts';
 import {
-  type ClusterFile,
-  type ClusterRecord,
-  createClusterRecord,
-  readClusterFile,
-  type StoreEntry,
-} from './clusterFile.ts';
-import {
-  nodeDir,
+  natsName,
   type ProcessContext,
+  startApi,
   startNatsOf,
   startNode,
   startScheduler,
   startStore,
-  storeHost,
 } from './clusterProcesses.ts';
+import { type ClusterWish, describeCluster } from './describeCluster.ts';
 import { describeError } from './describeError.ts';
 import { findOrFetchNatsServer } from './fetchNatsServer.ts';
-import { readIfThere } from './files.ts';
 import { killLeftovers } from './leftovers.ts';
 import { identify } from './processIdentity.ts';
 import { type ProcessLock, tryLock } from './processLock.ts';
+import { resizeNats } from './resizeNats.ts';
 import { type Running, type Supervisor, supervise } from './supervisor.ts';
 
-export interface LaunchOptions extends ProcessContext {
-  nodes: number;
-  schedulers?: number;
-  /** Key/value stores; none unless stated. */
-  stores?: number;
-  /** The port that the first store has if it is free; otherwise, and for the others, any free one. */
-  etcdPort?: number;
-  /** URL of an existing NATS, and what it asks for; otherwise the cluster runs one of its own. */
-  server?: string;
-  user?: string;
-  password?: string;
+export interface LaunchOptions extends ProcessContext, ClusterWish {
   /** The nats-server program for our own; found or fetched when it is not given. */
   natsBinary?: string;
   /** A node that dies stands for a machine that died, and comes back after this time; absent: never by itself. */
@@ -57,7 +40,7 @@ export interface Cluster {
   startNode(number: number): Promise<void>;
   /** SIGKILL to a node: its machine is dead until {@link startNode}. */
   killNode(number: number): Promise<void>;
-  /** Stops schedulers, then nodes and with them their units, then stores, then NATS. */
+  /** Stops schedulers and the API, then nodes and with them their units, then stores, then NATS. */
   stop(): Promise<void>;
 }
 
@@ -99,7 +82,11 @@ async function holdDirectory(dir: string): Promise<ProcessLock> {
 async function launchHeld(options: LaunchOptions, lock: ProcessLock): Promise<Cluster> {
   const before = await readClusterFile(options.dir);
   if (before !== null) await killLeftovers(before, options.progress);
-  const cluster = new LocalCluster(options, lock, await describeCluster(options, before));
+  const file = await describeCluster(options, before);
+  if (before !== null && before.nats.length > 0 && ![0, before.nats.length].includes(file.nats.length)) {
+    await resizeNats(options, { before, after: file, binary: await natsBinaryOf(options) });
+  }
+  const cluster = new LocalCluster(options, lock, file);
   try {
     await cluster.start();
     return cluster;
@@ -109,55 +96,8 @@ async function launchHeld(options: LaunchOptions, lock: ProcessLock): Promise<Cl
   }
 }
 
-/** What `flotilla.json` says before the first process runs: identities are those of last time, where there are any. */
-async function describeCluster(options: LaunchOptions, before: ClusterFile | null): Promise<ClusterFile> {
-  const { dir, nodes, schedulers = 1, stores = 0 } = options;
-  const numbers = Array.from({ length: nodes }, (_, index) => index + 1);
-  return {
-    ...(await identify(process.pid)),
-    ...(options.server === undefined ? ownEndpoint(before) : foreignEndpoint(options.server, options)),
-    schedulers: Array.from({ length: schedulers }, () => ({})),
-    stores: await describeStores(stores, before?.stores ?? [], options.etcdPort),
-    nodes: await Promise.all(
-      numbers.map(async (number) => ({ id: await machineId(dir, number), dir: nodeDir(dir, number) })),
-    ),
-  };
-}
-
-/** A store keeps its port, which clients know. */
-async function describeStores(
-  count: number,
-  before: readonly StoreEntry[],
-  preferred: number | undefined,
-): Promise<StoreEntry[]> {
-  const stores: StoreEntry[] = [];
-  for (let index = 0; index < count; index++) {
-    const known = before[index]?.port ?? (index === 0 ? preferred : undefined);
-    const port = known === undefined ? await choosePort(storeHost) : await choosePreferredPort(storeHost, known);
-    stores.push({ port });
-  }
-  return stores;
-}
-
-function ownEndpoint(before: ClusterFile | null): Pick<ClusterFile, 'server' | 'user' | 'password' | 'nats'> {
-  const own = before?.nats ? before : null;
-  const password = own?.password ?? randomBytes(24).toString('hex');
-  return { server: own?.server ?? '', user: 'flotilla', password, nats: { port: own?.nats?.port ?? 0 } };
-}
-
-function foreignEndpoint(server: string, { user, password }: LaunchOptions): Pick<ClusterFile, 'server'> {
-  return { server, ...(user === undefined ? {} : { user }), ...(password === undefined ? {} : { password }) };
-}
-
-/** Made once for each node's directory: machine-id(5), 32 lower-case hex digits. */
-async function machineId(dir: string, number: number): Promise<string> {
-  const path = join(nodeDir(dir, number), 'machine-id');
-  const known = (await readIfThere(path))?.trim();
-  if (known !== undefined && /^[0-9a-f]{32}$/.test(known)) return known;
-  const id = randomBytes(16).toString('hex');
-  await mkdir(nodeDir(dir, number), { recursive: true, mode: 0o700 });
-  await writeFile(path, `${id}\n`);
-  return id;
+async function natsBinaryOf({ natsBinary, progress }: LaunchOptions): Promise<string> {
+  return natsBinary ?? (await findOrFetchNatsServer({ progress })).path;
 }
 
 class LocalCluster implements Cluster {
@@ -166,8 +106,9 @@ class LocalCluster implements Cluster {
   readonly #record: ClusterRecord;
   readonly #schedulers: Supervisor[] = [];
   readonly #stores: Supervisor[] = [];
+  readonly #apis: Supervisor[] = [];
   readonly #nodes = new Map<number, Child>();
-  #nats: Supervisor | null = null;
+  #nats: Supervisor[] = [];
   /** What is to bring a dead node back. */
   readonly #returns = new Map<number, unknown>();
   #stopped: Promise<void> | null = null;
@@ -183,10 +124,11 @@ class LocalCluster implements Cluster {
   }
 
   async start(): Promise<void> {
-    if (this.#options.server === undefined) this.#nats = await this.#superviseNats();
-    const { schedulers, stores, nodes } = this.file;
+    const { nats, schedulers, stores, apis, nodes } = this.file;
+    if (nats.length > 0) await this.#superviseNats();
     for (const index of schedulers.keys()) this.#schedulers.push(await this.#superviseScheduler(index));
     for (const index of stores.keys()) this.#stores.push(await this.#superviseStore(index));
+    for (const index of apis.keys()) this.#apis.push(await this.#superviseApi(index));
     for (const index of nodes.keys()) await this.startNode(index + 1);
   }
 
@@ -213,11 +155,11 @@ class LocalCluster implements Cluster {
 
   async #stopAll(): Promise<void> {
     try {
-      await Promise.all(this.#schedulers.map((scheduler) => scheduler.stop()));
+      await Promise.all([...this.#schedulers, ...this.#apis].map((service) => service.stop()));
       await this.#stopNodes();
       // Last: units may take their leave of it.
       await Promise.all(this.#stores.map((store) => store.stop()));
-      await this.#nats?.stop();
+      await Promise.all(this.#nats.map((server) => server.stop()));
       await this.#record.update((file) => {
         delete file.pid;
         delete file.startTime;
@@ -270,28 +212,30 @@ class LocalCluster implements Cluster {
     }
   }
 
-  async #superviseNats(): Promise<Supervisor> {
-    const { progress } = this.#options;
-    const binary = this.#options.natsBinary ?? (await findOrFetchNatsServer({ progress })).path;
-    let first = true;
-    return this.#supervise('NATS', {
-      start: async () => {
-        const server = await startNatsOf(this.#options, this.file, { binary, mayMove: first });
-        first = false;
-        await this.#record.update((file) => {
-          file.server = server.url;
-          file.nats = { port: server.port };
-        });
-        return server;
-      },
-      note: (pid) => this.#note('nats', 0, pid),
-    });
+  /** At the same time: each waits for the others. */
+  async #superviseNats(): Promise<void> {
+    const binary = await natsBinaryOf(this.#options);
+    // One of several that comes back has no use for waiting until most of them are there.
+    const awaitJetStream = this.file.nats.length === 1;
+    const starting = this.file.nats.map((_, index) =>
+      this.#supervise(natsName(this.file, index), {
+        start: () => startNatsOf(this.#options, this.file, { binary, number: index + 1, awaitJetStream }),
+        note: (pid) => this.#note('nats', index, pid),
+      }),
+    );
+    const outcomes = await Promise.allSettled(starting);
+    this.#nats = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    await Promise.all(starting);
   }
 
   #superviseStore(index: number): Promise<Supervisor> {
     return this.#superviseService(`kv ${index + 1}`, 'stores', index, () =>
       startStore(this.#options, this.file, index + 1),
     );
+  }
+
+  #superviseApi(index: number): Promise<Supervisor> {
+    return this.#superviseService('api', 'apis', index, () => startApi(this.#options, this.file, index + 1));
   }
 
   #superviseScheduler(index: number): Promise<Supervisor> {
@@ -302,7 +246,7 @@ class LocalCluster implements Cluster {
 
   #superviseService(
     name: string,
-    job: 'schedulers' | 'stores',
+    job: 'schedulers' | 'stores' | 'apis',
     index: number,
     startChild: () => Promise<Child>,
   ): Promise<Supervisor> {
@@ -328,10 +272,14 @@ class LocalCluster implements Cluster {
   }
 
   /** Writes down which process does a job now, or that none does. */
-  async #note(job: 'nats' | 'schedulers' | 'stores' | 'nodes', index: number, pid: number | null): Promise<void> {
+  async #note(
+    job: 'nats' | 'schedulers' | 'stores' | 'apis' | 'nodes',
+    index: number,
+    pid: number | null,
+  ): Promise<void> {
     const identity = pid === null ? null : await identify(pid);
     await this.#record.update((file) => {
-      const entry = job === 'nats' ? file.nats : file[job][index];
+      const entry = file[job][index];
       if (entry === undefined) return;
       delete entry.pid;
       delete entry.startTime;

@@ -8,15 +8,24 @@ import type { ProcessIdentity } from './processIdentity.ts';
  * password, and whoever has that may run programs on the machines: mode 0600. A process that does not run has no pid.
  */
 export interface ClusterFile extends Partial<ProcessIdentity> {
-  /** `nats://127.0.0.1:4222` */
+  /** `nats://127.0.0.1:4222`; of several servers, all of them, separated by commas. */
   server: string;
   user?: string;
   password?: string;
-  /** Absent when the cluster uses somebody else's NATS. */
-  nats?: Partial<ProcessIdentity> & { port: number };
+  /** None when the cluster uses somebody else's. */
+  nats: NatsEntry[];
   schedulers: Partial<ProcessIdentity>[];
   stores: StoreEntry[];
+  /** fleet's HTTP API; none or one. */
+  apis: ApiEntry[];
   nodes: NodeEntry[];
+}
+
+/** A NATS server of the cluster's own. */
+export interface NatsEntry extends Partial<ProcessIdentity> {
+  port: number;
+  /** Where the other servers reach it; absent: there are none. */
+  routePort?: number;
 }
 
 export interface NodeEntry extends Partial<ProcessIdentity> {
@@ -28,6 +37,12 @@ export interface NodeEntry extends Partial<ProcessIdentity> {
 /** A key/value store. */
 export interface StoreEntry extends Partial<ProcessIdentity> {
   /** Where it serves etcd's API, on the loopback interface. */
+  port: number;
+}
+
+/** Fleet's HTTP API. */
+export interface ApiEntry extends Partial<ProcessIdentity> {
+  /** Where it is served, on the loopback interface. */
   port: number;
 }
 
@@ -50,12 +65,17 @@ export async function readClusterFile(dir: string): Promise<ClusterFile | null> 
   if (text === null) return null;
   try {
     const file: unknown = JSON.parse(text);
-    // Older versions had no stores.
-    if (isClusterFile(file)) return { ...file, stores: file.stores ?? [] };
+    if (isClusterFile(file)) return current(file);
   } catch (cause) {
     throw new ClusterFileError(`${path} is not JSON`, { cause });
   }
   throw new ClusterFileError(`${path} was not written by this version of flotilla: remove it, or use another --dir`);
+}
+
+/** Older versions had neither stores nor an API, and one NATS server or none. */
+function current(file: ClusterFile): ClusterFile {
+  const { nats = [] }: { nats?: NatsEntry | NatsEntry[] } = file;
+  return { ...file, nats: [nats].flat(), stores: file.stores ?? [], apis: file.apis ?? [] };
 }
 
 function isClusterFile(file: unknown): file is ClusterFile {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterFile } from './clusterFile.ts';
+import { natsName } from './clusterProcesses.ts';
 import { isAlive, killIdentified, type ProcessIdentity } from './processIdentity.ts';
 
 /** A killed process is still there after this long. */
@@ -19,8 +20,9 @@ export async function killLeftovers(file: ClusterFile, progress: (line: string) 
   const recorded = [
     ...file.schedulers.map((entry, index) => ({ name: `scheduler ${index + 1}`, entry })),
     ...file.stores.map((entry, index) => ({ name: `kv ${index + 1}`, entry })),
+    ...file.apis.map((entry) => ({ name: 'api', entry })),
     ...file.nodes.map((entry, index) => ({ name: `node ${index + 1}`, entry })),
-    ...(file.nats ? [{ name: 'NATS', entry: file.nats }] : []),
+    ...file.nats.map((entry, index) => ({ name: natsName(file, index), entry })),
   ];
   for (const { name, entry } of recorded) {
     const identity = identityOf(entry);

@@ -21,7 +21,12 @@ export interface NatsServerOptions {
   port?: number;
   serverName?: string;
   cluster?: NatsClusterConfig;
-  /** How long it may take until JetStream answers. A server with a `cluster` waits for the others, too. */
+  /**
+   * True, the default: it is ready when JetStream answers; a server with a `cluster` waits for the others, too. False: as
+   * soon as it takes connections.
+   */
+  awaitJetStream?: boolean;
+  /** How long it may take until it is ready. */
   timeoutMs?: number;
   /** In a process group of its own, so that Ctrl-C on the terminal does not reach it. */
   detached?: boolean;
@@ -51,7 +56,7 @@ const stopTimeoutMs = 10_000;
 const probeIntervalMs = 20;
 
 /**
- * Starts a NATS server of our own and resolves when it takes connections and JetStream answers.
+ * Starts a NATS server of our own and resolves when it is ready.
  * @throws {NatsServerStartError}
  */
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
@@ -100,7 +105,7 @@ async function writeConfig(options: NatsServerOptions): Promise<string> {
   return file;
 }
 
-/** Resolves with the port as soon as JetStream answers there; rejects when the server ends or the time is up. */
+/** Resolves with the port as soon as it is ready there; rejects when the server ends or the time is up. */
 async function waitUntilReady(options: NatsServerOptions, child: Child): Promise<number> {
   const { timeoutMs = 15_000 } = options;
   const deadline = AbortSignal.timeout(timeoutMs);
@@ -111,7 +116,7 @@ async function waitUntilReady(options: NatsServerOptions, child: Child): Promise
     if (deadline.aborted) throw new Error(`was not ready within ${timeoutMs / 1000} s (${problem})`);
     const port = await readPort(join(options.dir, portsDirName), child.pid);
     if (port !== null) {
-      const found = await jetStreamProblem(urlOf(options, port), options);
+      const found = await problemAt(urlOf(options, port), options);
       if (found === null) return port;
       problem = found;
     }
@@ -128,12 +133,15 @@ async function readPort(portsDir: string, pid: number): Promise<number | null> {
   return port === undefined ? null : Number(port);
 }
 
-/** Null when JetStream answers, else why not: refused, not started yet, no leader in a cluster of servers yet. */
-async function jetStreamProblem(url: string, { user, password }: NatsServerOptions): Promise<string | null> {
+/** Null when it is ready, else why not: refused, not started yet, no leader in a cluster of servers yet. */
+async function problemAt(
+  url: string,
+  { user, password, awaitJetStream = true }: NatsServerOptions,
+): Promise<string | null> {
   try {
     const connection = await connect({ servers: url, user, pass: password, reconnect: false, timeout: 2_000 });
     try {
-      await jetstreamManager(connection, { timeout: 2_000 });
+      if (awaitJetStream) await jetstreamManager(connection, { timeout: 2_000 });
       return null;
     } finally {
       await connection.close();

@@ -31,14 +31,15 @@ const retryMs = { min: 50, max: 250 };
  * @throws {AppendRefusedError} the log does not take it. It is not on the log.
  * @throws {OutcomeUnknownError} the signal aborted while it was open whether it is on the log.
  */
-export async function appendOnce({ log, clock, signal }: Patience, message: Message): Promise<number> {
+export async function appendOnce(patience: Patience, message: Message): Promise<number> {
+  const { log, clock, signal } = patience;
   let doubtful = false;
   for (let wait = retryMs.min; ; wait = Math.min(wait * 2, retryMs.max)) {
     try {
       return (await log.append(message)).seq;
     } catch (error) {
       if (error instanceof WrongSequenceError) throw fenced(message, error);
-      if (error instanceof AppendRefusedError && doubtful) return await resolveRefusal(log, message, error);
+      if (error instanceof AppendRefusedError && doubtful) return await resolveRefusal(patience, message, error);
       if (!(error instanceof OutcomeUnknownError) || signal.aborted) throw error;
     }
     doubtful = true;
@@ -61,11 +62,11 @@ export async function readLast({ log, clock, signal }: Patience, subject: string
   }
 }
 
-/** Refused at last, after an attempt without an answer, which may have stored it. */
-async function resolveRefusal(log: EventLog, { subject, id }: Message, refusal: AppendRefusedError): Promise<number> {
+/** Refused at last, after an attempt without an answer, which may have stored it: the log is asked until it tells. */
+async function resolveRefusal(patience: Patience, { subject, id }: Message, refusal: Error): Promise<number> {
   let last: LogRecord | null;
   try {
-    last = await log.last(subject);
+    last = await readLast(patience, subject);
   } catch (cause) {
     throw new OutcomeUnknownError(`it is not known whether an append on ${subject} was stored`, { cause });
   }

@@ -4,7 +4,10 @@ import type { Msg } from '@nats-io/transport-node';
 import type { LogRecord } from './eventLog.ts';
 
 /** The header that JetStream recognises a repeated message by. */
-const idHeader = 'Nats-Msg-Id';
+export const idHeader = 'Nats-Msg-Id';
+
+/** Marks a message that a restore brought: the time that JetStream stored it says nothing of when it was written. */
+export const restoredHeader = 'Flotilla-Restored';
 
 /** One that was read by itself. */
 export function storedRecord({ seq, subject, data, header }: StoredMsg): LogRecord {

@@ -16,20 +16,29 @@ import { isPassing, isStreamNameTaken, isStreamNotFound, messageOf } from './jet
 export interface EnsureStreamsOptions {
   /** Copies of each stream. Absent: one for a new stream, an old one keeps what it has. */
   replicas?: number;
-  /** How long JetStream may take to become ready. */
+  /** How long JetStream may take to become ready: a service waits for ever. */
   timeoutMs?: number;
+  /** Told now and then what is waited for. */
+  onWaiting?: (reason: string) => void;
   clock?: Clock;
 }
 
 /** Names are NATS's own, so that what is asked for can be compared with what is there. */
-type Wanted = Pick<StreamConfig, 'name' | 'subjects' | 'storage' | 'retention' | 'discard' | 'duplicate_window'> &
+export type WantedStream = Pick<
+  StreamConfig,
+  'name' | 'subjects' | 'storage' | 'retention' | 'discard' | 'duplicate_window'
+> &
   Partial<StreamConfig>;
 
 const duplicateWindowNs = 120 * 1_000_000_000;
+/** What the object store of the snapshots is kept in, by NATS's convention. */
+const snapshotStream = `OBJ_${streams.snapshots}`;
 const retryMs = 200;
+/** So often it is said that JetStream is still not ready. */
+const remindMs = 10_000;
 const requestTimeoutMs = 2_000;
 
-const wantedStreams: readonly Wanted[] = [
+export const wantedStreams: readonly WantedStream[] = [
   {
     name: streams.log,
     subjects: [...subjects.log],
@@ -77,13 +86,14 @@ const wantedStreams: readonly Wanted[] = [
  * @throws {LogUnavailableError} JetStream did not become ready in time.
  */
 export async function ensureStreams(link: NatsLink, options: EnsureStreamsOptions = {}): Promise<void> {
-  const { replicas, timeoutMs = 30_000, clock = systemClock } = options;
+  const { replicas } = options;
   const jsm = await jetstreamManager(link.nc, { checkAPI: false, timeout: requestTimeoutMs });
-  const deadline = clock.monotonicNow() + timeoutMs;
+  const patience = createPatience(options);
   for (const wanted of wantedStreams) {
     const config = replicas === undefined ? wanted : { ...wanted, num_replicas: replicas };
-    while (!(await tryEnsure(jsm, config, clock.monotonicNow() >= deadline))) await delay(clock, retryMs);
+    await patience(wanted.name, () => ensure(jsm, config));
   }
+  if (replicas !== undefined) await patience(snapshotStream, () => ensureCopies(jsm, snapshotStream, replicas));
 }
 
 /**
@@ -101,20 +111,50 @@ export async function keepStreams(
   });
 }
 
-/** False: not yet, and it may help to wait. */
-async function tryEnsure(jsm: JetStreamManager, wanted: Wanted, isLastTry: boolean): Promise<boolean> {
+/** Does something to a stream again and again until it is done. @throws {LogUnavailableError} it took too long. */
+type Patience = (stream: string, attempt: () => Promise<void>) => Promise<void>;
+
+function createPatience({ timeoutMs = 30_000, clock = systemClock, onWaiting }: EnsureStreamsOptions): Patience {
+  const startedAt = clock.monotonicNow();
+  let saidAt = startedAt;
+  return async (stream, attempt) => {
+    for (;;) {
+      const problem = await problemOf(attempt);
+      if (problem === null) return;
+      const now = clock.monotonicNow();
+      const message = `the stream ${stream} cannot be made: ${messageOf(problem)}`;
+      if (!mayPass(problem) || now - startedAt >= timeoutMs) throw new LogUnavailableError(message, { cause: problem });
+      if (now - saidAt >= remindMs) {
+        saidAt = now;
+        onWaiting?.(message);
+      }
+      await delay(clock, retryMs);
+    }
+  };
+}
+
+async function problemOf(attempt: () => Promise<void>): Promise<unknown> {
   try {
-    await ensure(jsm, wanted);
-    return true;
-  } catch (cause) {
-    // Somebody else made it with another configuration a moment ago: look again.
-    const passing = isPassing(cause) || isStreamNameTaken(cause) || isStreamNotFound(cause);
-    if (passing && !isLastTry) return false;
-    throw new LogUnavailableError(`the stream ${wanted.name} cannot be made: ${messageOf(cause)}`, { cause });
+    await attempt();
+    return null;
+  } catch (error) {
+    return error;
   }
 }
 
-async function ensure(jsm: JetStreamManager, wanted: Wanted): Promise<void> {
+/** Also: somebody else made it with another configuration a moment ago. */
+function mayPass(problem: unknown): boolean {
+  return isPassing(problem) || isStreamNameTaken(problem) || isStreamNotFound(problem);
+}
+
+/** A stream that whoever needs it makes: if it is there, it has so many copies from now on. */
+async function ensureCopies(jsm: JetStreamManager, name: string, replicas: number): Promise<void> {
+  const current = await currentConfig(jsm, name);
+  if (current === null || current.num_replicas === replicas) return;
+  await jsm.streams.update(name, { ...current, num_replicas: replicas });
+}
+
+async function ensure(jsm: JetStreamManager, wanted: WantedStream): Promise<void> {
   const current = await currentConfig(jsm, wanted.name);
   if (current === null) await jsm.streams.add(wanted);
   else if (!agrees(current, wanted)) await jsm.streams.update(wanted.name, wanted);
@@ -129,7 +169,7 @@ async function currentConfig(jsm: JetStreamManager, name: string): Promise<Strea
   }
 }
 
-function agrees(current: StreamConfig, wanted: Wanted): boolean {
+function agrees(current: StreamConfig, wanted: WantedStream): boolean {
   const there = new Map(Object.entries(current));
   return Object.entries(wanted).every(([key, value]) => JSON.stringify(there.get(key)) === JSON.stringify(value));
 }

@@ -6,7 +6,7 @@ import type { ClusterEvent } from '../domain/events.ts';
 import { decodeCommit, genesis, hashCommit } from '../protocol/commit.ts';
 import { subjects } from '../protocol/subjects.ts';
 import { FencedError } from './appendOnce.ts';
-import { AppendRefusedError, OutcomeUnknownError } from './eventLog.ts';
+import { AppendRefusedError, LogUnavailableError, OutcomeUnknownError } from './eventLog.ts';
 import { createMemoryLog, type MemoryLog, type MemoryLogHandle } from './memoryLog.ts';
 import { createSubjectWriter, type SubjectWriter } from './subjectWriter.ts';
 
@@ -132,6 +132,20 @@ test('a commit that was stored without an answer counts, even when the log is fu
   const appended = writer.append(draft('a.service'));
   log.setFull('no space left');
   await clock.advance(100);
+  assert.equal((await appended).seq, 1);
+});
+
+test('a full log that is asked in vain what became of a commit is asked again, for as long as it is away', async () => {
+  const { writer, handle, clock, log } = world();
+  handle.loseNextAnswer('stored');
+  const appended = writer.append(draft('a.service'));
+  log.setFull('no space left');
+  let asked = 0;
+  handle.last = async (wanted) => {
+    if (++asked < 4) throw new LogUnavailableError('away');
+    return log.open().last(wanted);
+  };
+  await clock.advance(2_000);
   assert.equal((await appended).seq, 1);
 });
 

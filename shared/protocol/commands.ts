@@ -1,6 +1,11 @@
 /** What may be asked of the cluster (on `flotilla.cmd.cluster`), and the answers. Commands are wishes: they may be refused. */
+import type { CordonCommand } from '../domain/cordon.ts';
+import type { ForgetCommand } from '../domain/forgetting.ts';
 import type { MachineCommand } from '../domain/machine.ts';
+import type { MetadataCommand } from '../domain/machineMetadata.ts';
+import type { RebalanceCommand } from '../domain/rebalance.ts';
 import type { RejectionCode } from '../domain/rejection.ts';
+import type { RolloutTerms, StopRollouts } from '../domain/rollout.ts';
 import type { UnitCommand } from '../domain/unit.ts';
 
 /** A unit that is named, with its file as the sender has it. */
@@ -11,10 +16,43 @@ export interface NamedUnit {
 
 /** The commands on units as they travel: with unit files that nobody has read yet. */
 export type RawUnitCommand = {
-  [C in UnitCommand as C['type']]: Omit<C, 'units'> & { units: NamedUnit[] };
+  [C in UnitCommand as C['type']]: Omit<C, 'units'> & {
+    units: NamedUnit[];
+    /** Directives that are unsafe to ignore are ignored, with a warning, instead of refused. */
+    allowUnsupported?: boolean | undefined;
+  } & (C extends { type: 'StartUnits' }
+      ? {
+          /** Those that run with another body are replaced a few at a time. */
+          rolling?: RolloutTerms | undefined;
+        }
+      : unknown);
 }[UnitCommand['type']];
 
-export type CommandBody = RawUnitCommand | MachineCommand;
+/** Units that could stay where they are shall run on other machines: on `to`, or on the best one. */
+export interface MoveUnits {
+  type: 'MoveUnits';
+  units: { name: string; to?: string | undefined }[];
+  reason: string;
+}
+
+/** So many instances of a template shall run, numbered from 1; those with higher numbers go, those with names stay. */
+export interface ScaleUnits {
+  type: 'ScaleUnits';
+  /** `web@.service`. */
+  template: string;
+  count: number;
+}
+
+export type CommandBody =
+  | RawUnitCommand
+  | ScaleUnits
+  | MachineCommand
+  | CordonCommand
+  | MetadataCommand
+  | RebalanceCommand
+  | StopRollouts
+  | ForgetCommand
+  | MoveUnits;
 
 export type Command = CommandBody & {
   /** nanoid. A retry carries the same one, and is answered instead of repeated. */

@@ -1,4 +1,5 @@
 /** What nodes and the leading scheduler tell each other: heartbeats, assignments, journals. */
+import type { TimerTimes } from '../domain/activation.ts';
 import type { DesiredState } from '../domain/clusterState.ts';
 
 /** Request on `flotilla.hb.<machine>`, every half second. */
@@ -8,6 +9,20 @@ export interface Heartbeat {
   assignment: number;
   /** {@link digestReports} of what it has reported. */
   digest: string;
+  /**
+   * Units with `OnDisconnect=stop` that are here in whatever state, or may be. Absent: the node has just started and does
+   * not know yet what an earlier agent left.
+   */
+  held?: string[] | undefined;
+  /**
+   * Units that are here, in whatever state, though the assignment does not name them: they are being stopped. Null: the
+   * node does not know yet what an earlier agent left. Absent: it is of a version that did not say.
+   */
+  leaving?: string[] | null | undefined;
+  /** How long answers took lately, ms: on slow links a machine may be silent for longer. Absent: no time worth telling. */
+  answeredInMs?: number | undefined;
+  /** The agent ends in good order and leaves its units running: the next one is to be there within this long, ms. */
+  backWithinMs?: number | undefined;
 }
 
 export type HeartbeatReply =
@@ -15,6 +30,8 @@ export type HeartbeatReply =
       ok: true;
       /** Version of the machine's newest assignment: a node that has an older one reads it. */
       assignment: number;
+      /** It prolongs the leases of units with `OnDisconnect=stop`: whoever answers has just proved that it leads. */
+      lease?: boolean | undefined;
       /** The log says something else than the node reported: it reports everything again. */
       resync: boolean;
     }
@@ -44,6 +61,12 @@ export interface AssignedUnit {
   goal: number;
   /** Sequence of the last restart that was asked for; 0 for none. */
   restart: number;
+  /** Of a timer: what the cluster knows of its past. */
+  timer?: TimerTimes | undefined;
+  /** Sequence of the last reload that was asked for; absent: there was none. */
+  reload?: number | undefined;
+  /** It is not started before that machine has ended its copy; absent: there is none. */
+  awaits?: string | undefined;
   /** The cluster whose sequences these are. */
   cluster?: string | undefined;
 }
@@ -58,14 +81,44 @@ export interface JournalRequest {
   unit: string;
   lines: number;
   follow: boolean;
+  /** Of the past only what came at or after, and not later than, these moments: ms since 1970. */
+  since?: number | undefined;
+  until?: number | undefined;
+  /** The moments at which the lines came are asked for. */
+  stamps?: boolean | undefined;
   /** An inbox of the asker's. */
   replyTo: string;
 }
 
 export type JournalReply =
-  | { lines: string[] }
+  /** `at`, where it was asked for: when each line came, ms since 1970; null: nobody knows. */
+  | { lines: string[]; at?: (number | null)[] }
   /** The last message: the end, or why there is nothing. */
   | { end: true; error?: string };
+
+/** What a unit uses right now; what cannot be told is absent. */
+export interface UnitUsage {
+  memoryBytes?: number;
+  /** Since it was started. */
+  cpuMs?: number;
+  tasks?: number;
+  processes: { pid: number; command: string }[];
+}
+
+/** Answer to an {@link ActivityRequest} on `flotilla.usage.<machine>`; null: nothing of the unit runs. */
+export interface UsageReply {
+  usage: UnitUsage | null;
+}
+
+/** Request on `flotilla.activity.<machine>`. */
+export interface ActivityRequest {
+  unit: string;
+}
+
+/** In words, such as how far a pull is; null: nothing that takes long. */
+export interface ActivityReply {
+  activity: string | null;
+}
 
 /** A node that follows a journal for somebody stops when it has not been asked again for this long. */
 export const journalKeepAliveMs = 10_000;

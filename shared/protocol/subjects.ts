@@ -91,8 +91,17 @@ export const subjects = {
   /** What one store is asked by name: request/reply. */
   kvMember: (member: string) => `${prefix.kvMember}${encodeToken(member)}`,
 
+  /** What a restore writes instead of a subject of the log, while nobody else may write there. */
+  restoring: (subject: string) => `restoring.${subject}`,
+
   /** Journals of the units on a machine: request, many replies (see `journal.ts`). */
   journal: (machine: string) => `flotilla.journal.${encodeToken(machine)}`,
+  /** Commands to be run beside a machine's units: request, then a pipe (see `exec.ts`). */
+  exec: (machine: string) => `flotilla.exec.${encodeToken(machine)}`,
+  /** What a unit uses of a machine: request/reply (see `usage.ts`). */
+  usage: (machine: string) => `flotilla.usage.${encodeToken(machine)}`,
+  /** What a machine is busy with for a unit: request/reply (see `activity.ts`). */
+  activity: (machine: string) => `flotilla.activity.${encodeToken(machine)}`,
 } as const;
 
 export type LogSubject = { kind: 'cluster' } | { kind: 'node'; machine: string };

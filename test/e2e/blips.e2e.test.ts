@@ -14,9 +14,12 @@ test('NATS and all schedulers going away stop no unit, and commands go on when t
   await client.command({ type: 'StartUnits', units: names.map((name) => ({ name, text: sleeper })) });
   const before = await unitsUntil('all run', (rows) => rows.length === 3 && rows.every(({ sub }) => sub === 'running'));
 
-  const nats = cluster.file.nats?.pid;
+  const nats = cluster.file.nats[0]?.pid;
   for (const pid of [nats, cluster.file.schedulers[0]?.pid]) process.kill(pid ?? 0, 'SIGKILL');
-  await until('NATS is another process', () => cluster.file.nats?.pid !== undefined && cluster.file.nats.pid !== nats);
+  await until(
+    'NATS is another process',
+    () => cluster.file.nats[0]?.pid !== undefined && cluster.file.nats[0].pid !== nats,
+  );
   const reply = await client.command({ type: 'StartUnits', units: [{ name: 'd.service', text: sleeper }] });
   assert.ok(reply.ok);
   await unitsUntil('the new one runs', (rows) => rows.filter(({ sub }) => sub === 'running').length === 4);
@@ -47,6 +50,18 @@ test('a node that is killed leaves its units running, and its next start adopts 
   const [, b] = await unitsUntil('the end of b is known', ([, row]) => row?.active === 'failed');
   assert.deepEqual([b?.result, b?.exit], ['exit-code', { code: 7 }]);
   assert.equal((await units())[0]?.pid, before[0]?.pid);
+});
+
+test('a node that gets SIGHUP ends and leaves its units to its next start', async (t) => {
+  const { client, cluster, unitsUntil } = await startTestCluster(t, { nodes: 1 });
+  await client.command({ type: 'StartUnits', units: [{ name: 'a.service', text: sleeper }] });
+  const [before] = await unitsUntil('it runs', ([row]) => row?.sub === 'running');
+  process.kill(cluster.file.nodes[0]?.pid ?? 0, 'SIGHUP');
+  await until('it has ended', () => cluster.file.nodes[0]?.pid === undefined, 30_000);
+  process.kill(before?.pid ?? 0, 0);
+  await cluster.startNode(1);
+  const [after] = await unitsUntil('it is known to run', ([row]) => row?.sub === 'running');
+  assert.equal(after?.pid, before?.pid);
 });
 
 test('when the leading scheduler is killed another one leads, and an answered command stays answered', async (t) => {

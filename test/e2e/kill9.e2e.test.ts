@@ -85,7 +85,7 @@ function strikes({ cluster, client }: TestCluster): (() => Promise<unknown>)[] {
       return machines.find((machine) => machine.id === id)?.state === 'ready';
     });
   };
-  const nats = async () => kill(cluster.file.nats?.pid);
+  const nats = async () => kill(cluster.file.nats[0]?.pid);
   return [scheduler(0), node(1), nats, scheduler(1), node(2), nats, scheduler(0), node(3)];
 }
 

@@ -80,14 +80,12 @@ class Teller {
     });
     await ask({ type: 'RestartUnits', units: named('redis.service') });
     await ask({ type: 'StartUnits', units: [unit('redis.service', 'MachineMetadata=zone=y')], replace: true });
+    const ran = { unit: 'redis.service', by: 'ada@example', argv: ['redis-cli', 'PING'] };
+    await this.#say('m1', { type: 'UnitCommandRun', machine: 'm1', ...ran });
     await this.#say('m1', { type: 'UnitStateForgotten', machine: 'm1', unit: 'redis.service', reason: 'stopped' });
     await this.#say('m2', this.#reported('m2', 'redis.service', 9), this.#reported('m2', 'web.service', 9));
     await ask({ type: 'StopUnits', units: named('web.service') });
-    await this.#cluster.append({
-      cause: 'c-meta',
-      events: [{ type: 'MachineMetadataChanged', machine: 'm1', metadata: { zone: 'x', disk: 'ssd' } }],
-    });
-    await this.#clock.advance(1_000);
+    await ask({ type: 'ChangeMachineMetadata', changes: [{ machine: 'm1', key: 'disk', value: 'ssd' }] });
     this.#silences.push({ machine: 'm2', silentMs: 2_100 });
     await ask({ type: 'UnloadUnits', units: named('web.service') });
     await ask({ type: 'JoinMachine', ...machineFacts('m2', { session: 'm2-2', metadata: { zone: 'y' } }) });
@@ -98,6 +96,87 @@ class Teller {
       { type: 'NodeSynced', machine: 'm2', session: 'm2-2', reason: 'joined again' },
       this.#reported('m2', 'redis.service', 13),
     );
+    await this.#rollOut(ask);
+    await ask({ type: 'CordonMachines', machines: ['m2'], reason: 'new disks', drain: 'one-by-one' });
+    await ask({ type: 'UncordonMachines', machines: ['m2'] });
+    await ask({ type: 'Rebalance', reason: 'a new machine', maxMoves: 10 });
+    await ask({ type: 'CordonMachines', machines: ['m1'], reason: 'gone for good', drain: 'at-once' });
+    await ask({
+      type: 'SubmitUnits',
+      units: [{ name: 'private.service', text: `${text}PrivateTmp=yes\n` }],
+      allowUnsupported: true,
+    });
+    await ask({
+      type: 'StartUnits',
+      units: [
+        { name: 'site.service', text: `[Unit]\nRequires=store.service\nAfter=store.service\n${text}` },
+        { name: 'store.service', text: `[Unit]\nWants=redis.service\n${text}` },
+      ],
+    });
+    await ask({ type: 'RestartUnits', units: named('store.service') });
+    await ask({ type: 'StopUnits', units: named('store.service') });
+    const reloads = { name: 'reloads.service', text: `${text}ExecReload=/bin/kill -HUP $MAINPID\n` };
+    await ask({ type: 'StartUnits', units: [reloads] });
+    await this.#say('m2', this.#reported('m2', 'reloads.service', 100));
+    await ask({ type: 'ReloadUnits', units: named('reloads.service') });
+    const oops = { name: 'oops.service', text: `[Unit]\nOnFailure=alarm.service nowhere.service\n${text}` };
+    await ask({ type: 'StartUnits', units: [oops] });
+    await ask({ type: 'SubmitUnits', units: [{ name: 'alarm.service', text }] });
+    const failed = { active: 'failed', sub: 'failed', result: 'exit-code', goal: 100 } as const;
+    await this.#say('m2', { type: 'UnitStateReported', machine: 'm2', ...report('oops.service', failed) });
+    await ask({ type: 'StopUnits', units: named('reloads.service') });
+    await this.#elapse(ask);
+    await ask({ type: 'StartUnits', units: [unit('never-twice.service', '[X-Flotilla]', 'OnDisconnect=stop')] });
+    this.#silences.push({ machine: 'm2', silentMs: 2_100 });
+    await ask({ type: 'StopUnits', units: named('never-twice.service') });
+    await this.#cluster.append({
+      cause: 'lease-ended m2',
+      events: [{ type: 'UnitLeaseEnded', unit: 'never-twice.service', machine: 'm2', reason: 'its lease is over' }],
+    });
+    await this.#reschedule(ask);
+    await ask({ type: 'ForgetMachines', machines: ['m2'], reason: 'its disk is gone' });
+  }
+
+  /** A timer that is active, and has started its service. */
+  async #elapse(ask: (body: CommandBody) => Promise<void>): Promise<void> {
+    await ask({ type: 'SubmitUnits', units: [{ name: 'backup.service', text }] });
+    await ask({ type: 'StartUnits', units: [{ name: 'backup.timer', text: '[Timer]\nOnCalendar=hourly\n' }] });
+    const timer = { since: Date.UTC(2026, 0, 1), last: Date.UTC(2026, 0, 1, 1), next: Date.UTC(2026, 0, 1, 2) };
+    const waits = report('backup.timer', { sub: 'waiting', goal: 100, timer });
+    await this.#say('m2', { type: 'UnitStateReported', machine: 'm2', ...waits });
+    await ask({ type: 'StopUnits', units: named('backup.timer') });
+  }
+
+  /** A new version that is well, and one that fails, so that the old one comes back. */
+  async #rollOut(ask: (body: CommandBody) => Promise<void>): Promise<void> {
+    const rolling = { maxUnavailable: 1, settleMs: 500, timeoutMs: 60_000 };
+    const replace = (directive: string): CommandBody => {
+      const units = [{ name: 'redis.service', text: `${text}${directive}\n[X-Fleet]\nMachineMetadata=zone=y\n` }];
+      return { type: 'StartUnits', units, replace: true, rolling };
+    };
+    const look = () => ask({ type: 'UncordonMachines', machines: ['m2'] });
+    await ask(replace('Nice=1'));
+    await this.#say('m2', this.#reported('m2', 'redis.service', 100));
+    for (let looks = 0; looks < 2; looks++) await look();
+    await ask(replace('Nice=2'));
+    await this.#say('m2', {
+      ...{ type: 'UnitStateReported', machine: 'm2' },
+      ...report('redis.service', { goal: 100, active: 'failed', sub: 'failed', result: 'exit-code' }),
+    });
+    await look();
+    await this.#say('m2', this.#reported('m2', 'redis.service', 100));
+    for (let looks = 0; looks < 2; looks++) await look();
+  }
+
+  /** A unit that fails on one machine, is well on another, and may return in the end. */
+  async #reschedule(ask: (body: CommandBody) => Promise<void>): Promise<void> {
+    for (const machine of ['m3', 'm4', 'm5']) await ask({ type: 'JoinMachine', ...machineFacts(machine) });
+    await ask({ type: 'StartUnits', units: [unit('flaky.service', '[X-Flotilla]', 'RescheduleAfter=1s')] });
+    await this.#say('m5', {
+      ...{ type: 'UnitStateReported', machine: 'm5' },
+      ...report('flaky.service', { goal: 1_000, active: 'failed', sub: 'failed', result: 'start-limit-hit' }),
+    });
+    for (let looks = 0; looks < 6; looks++) await ask({ type: 'UncordonMachines', machines: ['m2'] });
   }
 
   async #ask(loop: CommitLoop, body: CommandBody): Promise<void> {
@@ -115,7 +194,11 @@ class Teller {
   }
 
   #reported(machine: string, name: string, goal: number): NodeEvent {
-    return { type: 'UnitStateReported', machine, ...report(name, { goal, pid: 4_711, exit: { code: 0 } }) };
+    return {
+      type: 'UnitStateReported',
+      machine,
+      ...report(name, { goal, pid: 4_711, health: 'healthy', exit: { code: 0 } }),
+    };
   }
 
   #startLoop(): CommitLoop {
@@ -123,6 +206,7 @@ class Teller {
       ...{ projection: this.#projection, writer: this.#cluster, clock: this.#clock, maxBytes: 1_000_000 },
       proveLeadership: () => Promise.resolve(),
       silences: () => this.#silences.splice(0),
+      onSlowLog: () => undefined,
       onCommitted: () => undefined,
     });
     void loop.run(this.#over.signal);

@@ -32,8 +32,9 @@ const sharedLayers: Record<string, readonly string[]> = {
 const homes: readonly { packages: RegExp; home: RegExp }[] = [
   { packages: /^@nats-io\//, home: /^shared\/(log|bus|embedded)\// },
   { packages: /^dockerode$/, home: /^services\/node\/runtime\/docker\.ts$/ },
+  { packages: /^fastify$/, home: /^services\/api\// },
   { packages: /^cac$/, home: /^cli\/main\.ts$/ },
-  { packages: /^xstate$/, home: /Actor\.ts$/ },
+  { packages: /^xstate$/, home: /(Actor|Chart|Setup)\.ts$/ },
   { packages: /^nanoid$/, home: /\/main\.ts$/ },
   { packages: /^pino$/, home: /\/main\.ts$/ },
   // The borders, where what came from outside gets its type.
@@ -45,7 +46,7 @@ const homes: readonly { packages: RegExp; home: RegExp }[] = [
 const impurities =
   /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.|\bprocess\.|\bset(Timeout|Interval|Immediate)\b|\bcrypto\.|\bconsole\.|\bfetch\(/;
 
-const subjectLiteral = /['"`]flotilla\.(log|cmd|query|hb|assign|fence|leader|journal|kv|watch)\b/;
+const subjectLiteral = /['"`]flotilla\.(log|cmd|query|hb|assign|fence|leader|journal|activity|exec|kv|watch)\b/;
 
 /** Everything that breaks a rule, one sentence each; empty when all is well. */
 export function findViolations(files: readonly SourceFile[]): string[] {
@@ -115,8 +116,8 @@ function isLowerLayer(path: string, target: string, kind: Import['kind']): boole
     return top !== 'shared' || targetArea === area || (sharedLayers[area]?.includes(targetArea) ?? false);
   }
   if (top === 'services') return targetTop === 'services' && targetArea === area;
-  // The one program that starts everything loads a service when it is asked to be that service.
-  const isServiceMain = /^services\/[^/]+\/main\.ts$/.test(target);
+  // The one program that starts everything loads a service, or a helper of one, when it is asked to be that.
+  const isServiceMain = /^services\/[^/]+\/(guard\/)?main\.ts$/.test(target);
   return top === 'cli' && (targetTop === 'cli' || (kind === 'dynamic' && isServiceMain));
 }
 

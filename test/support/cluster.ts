@@ -32,50 +32,47 @@ export interface TestCluster {
   /** From 1, as `flotilla.json` has them. */
   numberOf(machine: string): number;
   killMachine(number: number): Promise<void>;
+  /** Stops it, and starts it again with another number of NATS servers. */
+  relaunch(options: Pick<TestClusterOptions, 'nats'>): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface TestClusterOptions {
   nodes?: number;
+  /** NATS servers, each with a copy of everything. */
+  nats?: number;
   schedulers?: number;
   /** Key/value stores. */
   stores?: number;
+  /** With fleet's HTTP API. */
+  api?: boolean;
   runtime?: 'process' | 'auto';
   /** More arguments of `flotilla node`. */
   nodeArguments?: string[];
 }
 
 export async function startTestCluster(t: CleanUp, options: TestClusterOptions = {}): Promise<TestCluster> {
-  const { nodes = 3, schedulers = 1, stores = 0, runtime = 'process', nodeArguments = [] } = options;
+  const { runtime = 'process' } = options;
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-e2e-'));
-  const lines: string[] = [];
-  const cluster = await launchCluster({
-    dir,
-    nodes,
-    schedulers,
-    stores,
-    runtime,
-    nodeArguments,
-    command: [process.execPath, program],
-    nodeStopTimeoutMs: 10_000,
-    progress: (line) => lines.push(line),
-  });
-  const client = await connectTo(cluster);
+  let running = await launch(dir, options);
+  const end = async () => {
+    await running.client.close();
+    await running.cluster.stop();
+  };
   const stop = async () => {
-    await client.close();
-    await cluster.stop();
+    await end();
     await rm(dir, { recursive: true, force: true, maxRetries: 3 });
   };
   t.after(stop);
-  const units = async () => (await client.query({ type: 'ListUnits' })).data.units;
-  await until(`${nodes} machines are ready`, async () => {
-    const { machines } = (await client.query({ type: 'ListMachines' })).data;
-    return machines.filter(({ state }) => state === 'ready').length === nodes;
-  });
+  const units = async () => (await running.client.query({ type: 'ListUnits' })).data.units;
   return {
     dir,
-    cluster,
-    client,
+    get cluster() {
+      return running.cluster;
+    },
+    get client() {
+      return running.client;
+    },
     cli: (...args) => runCli(dir, args),
     units,
     unitsUntil: (what, accept, timeoutMs) =>
@@ -87,10 +84,43 @@ export async function startTestCluster(t: CleanUp, options: TestClusterOptions =
         },
         timeoutMs,
       ),
-    numberOf: (machine) => cluster.file.nodes.findIndex(({ id }) => id === machine) + 1,
-    killMachine: (number) => killMachine(cluster, number, { docker: runtime === 'auto' }),
+    numberOf: (machine) => running.cluster.file.nodes.findIndex(({ id }) => id === machine) + 1,
+    killMachine: (number) => killMachine(running.cluster, number, { docker: runtime === 'auto' }),
+    relaunch: async (changes) => {
+      await end();
+      running = await launch(dir, { ...options, ...changes });
+    },
     stop,
   };
+}
+
+/** Resolves when all machines are ready. */
+async function launch(dir: string, options: TestClusterOptions): Promise<Pick<TestCluster, 'cluster' | 'client'>> {
+  const { nodes = 3, nats, schedulers = 1, stores = 0, api = false, runtime = 'process', nodeArguments = [] } = options;
+  const lines: string[] = [];
+  const cluster = await launchCluster({
+    dir,
+    nodes,
+    ...(nats === undefined ? {} : { natsServers: nats }),
+    schedulers,
+    stores,
+    ...(api ? { apiPort: 0 } : {}),
+    runtime,
+    nodeArguments,
+    command: [process.execPath, program],
+    nodeStopTimeoutMs: 10_000,
+    progress: (line) => lines.push(line),
+  });
+  const client = await connectTo(cluster);
+  await until(
+    `${nodes} machines are ready`,
+    async () => {
+      const { machines } = (await client.query({ type: 'ListMachines' })).data;
+      return machines.filter(({ state }) => state === 'ready').length === nodes;
+    },
+    30_000,
+  );
+  return { cluster, client };
 }
 
 async function connectTo(cluster: Cluster): Promise<Client> {

@@ -31,7 +31,10 @@ export async function dockerSkip(): Promise<string | false> {
 const run = promisify(execFile);
 
 /** Builds the image, if it is not there, from Debian packages. */
-export async function ensureImage(name: 'busybox' | 'redis', dockerHost?: string): Promise<void> {
+export async function ensureImage(
+  name: 'busybox' | 'notify' | 'redis' | 'nginx' | 'postgres',
+  dockerHost?: string,
+): Promise<void> {
   const env = dockerHost === undefined ? process.env : { ...process.env, DOCKER_HOST: dockerHost };
   await run('sh', [images, name], { env, timeout: 180_000 });
 }

@@ -40,13 +40,13 @@ export class MemorySchedulers {
   /** What schedulers complained of. */
   readonly errors: unknown[] = [];
   readonly assignments: Assignment[] = [];
-  readonly #running: RunningScheduler[] = [];
+  readonly running: RunningScheduler[] = [];
   #lastId = 0;
 
   constructor(t: TestContext) {
     this.client.subscribe(subjects.allAssignments, ({ data }) => void this.assignments.push(decodeJson(data)));
     t.after(async () => {
-      for (const scheduler of this.#running) scheduler.stop();
+      for (const scheduler of this.running) scheduler.stop();
       await this.clock.advance(0);
     });
   }
@@ -73,7 +73,7 @@ export class MemorySchedulers {
       },
       ...{ isolate: () => connect(false), reconnect: () => connect(true) },
     };
-    this.#running.push(running);
+    this.running.push(running);
     await clock.advance(0);
     return running;
   }

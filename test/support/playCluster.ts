@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { reconcile, type Task } from '../../services/scheduler/policy/reconcile.ts';
+import { type Left, noteLeft } from '../../services/scheduler/policy/awaiting.ts';
+import { reconcile } from '../../services/scheduler/policy/reconcile.ts';
+import type { Task } from '../../services/scheduler/policy/work.ts';
 import { decide, evolve, evolveCommit, type FoldedCommit } from '../../shared/domain/cluster.ts';
 import { type ClusterState, draft, emptyLoad, initialState } from '../../shared/domain/clusterState.ts';
-import type { Event } from '../../shared/domain/events.ts';
+import type { Event, NodeEvent } from '../../shared/domain/events.ts';
 import { isRejection } from '../../shared/domain/rejection.ts';
 import { serializeState } from '../../shared/domain/serializeState.ts';
 import type { Action } from './arbitraries.ts';
@@ -11,9 +13,12 @@ import type { Action } from './arbitraries.ts';
 export class PlayedCluster {
   readonly state: ClusterState;
   readonly commits: FoldedCommit[] = [];
+  readonly #before: number;
 
-  constructor(state = initialState()) {
+  /** `before`: how many commits led to the state. */
+  constructor(state = initialState(), before = 0) {
     this.state = state;
+    this.#before = before;
   }
 
   act(action: Action): void {
@@ -37,11 +42,16 @@ export class PlayedCluster {
 
   /** One commit of these events and the placements that they lead to; false where there is neither. */
   #commit(events: Event[], isCommand: boolean): boolean {
-    const seq = this.commits.length + 1;
+    const seq = this.#before + this.commits.length + 1;
     const at = 1_000 * seq;
     const tried = draft(this.state);
-    for (const event of events) if (!isNodeEvent(event)) evolve(tried, event, { seq, at });
-    const tasks = reconcileAll(tried, seq);
+    const left: Left = new Map();
+    for (const event of events) {
+      if (isNodeEvent(event)) continue;
+      noteLeft(left, tried, event, seq);
+      evolve(tried, event, { seq, at });
+    }
+    const tasks = reconcileAll(tried, seq, left);
     if (events.length + tasks.length === 0) return false;
     const commit = { at, events: [...events, ...tasks], ...(isCommand ? { commands: [{ id: `c${seq}` }] } : {}) };
     if (isCommand) evolveCommit(tried, { at, events: [], commands: [{ id: `c${seq}` }] }, seq);
@@ -54,11 +64,12 @@ export class PlayedCluster {
   }
 }
 
-export function reconcileAll(state: ClusterState, seq: number): Task[] {
-  return reconcile(state, { includeWaiting: true, maxTasks: 1_000, moment: { seq, at: 1_000 * seq } });
+export function reconcileAll(state: ClusterState, seq: number, left?: Left): Task[] {
+  const options = { includeWaiting: true, maxTasks: 1_000, moment: { seq, at: 1_000 * seq } };
+  return reconcile(state, left ? { ...options, left } : options);
 }
 
-function isNodeEvent(event: Event): boolean {
+function isNodeEvent(event: Event): event is NodeEvent {
   return event.type === 'NodeSynced' || event.type === 'UnitStateReported' || event.type === 'UnitStateForgotten';
 }
 
@@ -69,6 +80,7 @@ export function indexesOf(state: ClusterState, names: readonly string[]): unknow
     assigned: [...state.assigned.get(name)].sort(),
     conflicting: [...state.conflicting.get(name)].sort(),
     followers: [...state.followers.get(name)].sort(),
+    leaving: [...state.leaving.get(name)].sort(),
     load: state.loads.get(name) ?? emptyLoad,
   }));
 }

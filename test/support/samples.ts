@@ -1,7 +1,10 @@
 /** Small valid pieces of a cluster's history, to be varied by tests. */
+import type { Dependencies } from '../../shared/domain/dependencies.ts';
 import type { ClusterEvent, MachineFacts, UnitReport } from '../../shared/domain/events.ts';
 import type { UnitSubmission } from '../../shared/domain/unit.ts';
 import type { Placement, Resources } from '../../shared/domain/unitSpec.ts';
+
+type UnitPlaced = Extract<ClusterEvent, { type: 'UnitPlaced' }>;
 
 export const anywhere: Placement = { global: false, metadata: [], conflicts: [], runtimes: [] };
 
@@ -9,13 +12,25 @@ export const anywhere: Placement = { global: false, metadata: [], conflicts: [],
 export function submission(
   name: string,
   placement: Partial<Placement> = {},
-  { resources = {}, body = 'a' }: { resources?: Resources; body?: string } = {},
+  {
+    resources = {},
+    body = 'a',
+    dependencies,
+  }: { resources?: Resources; body?: string; dependencies?: Dependencies } = {},
 ): UnitSubmission {
   const text = `[Service]\nExecStart=/bin/${body}\n`;
   const hash = Array.from(body, (char) => char.charCodeAt(0).toString(16))
     .join('')
     .padEnd(40, '0');
-  return { name, text, hash, description: `the unit ${name}`, placement: { ...anywhere, ...placement }, resources };
+  const file = {
+    name,
+    text,
+    hash,
+    description: `the unit ${name}`,
+    placement: { ...anywhere, ...placement },
+    resources,
+  };
+  return dependencies === undefined ? file : { ...file, dependencies };
 }
 
 export function submitted({ name: unit, ...rest }: UnitSubmission): ClusterEvent {
@@ -42,7 +57,7 @@ export function joined(machine: string, changes: Partial<MachineFacts> = {}): Cl
   return { type: 'MachineJoined', ...machineFacts(machine, changes) };
 }
 
-export function placed(unit: string, machine: string, reason = 'it was started'): ClusterEvent {
+export function placed(unit: string, machine: string, reason = 'it was started'): UnitPlaced {
   return { type: 'UnitPlaced', unit, machine, reason, score: { load: 0, units: 0 }, rejected: {} };
 }
 

@@ -1,5 +1,5 @@
 import { findServiceEndpoint } from '../../endpoint.ts';
-import { UsageError } from '../../errors.ts';
+import { parseListen } from '../../listen.ts';
 import type { Invocation } from '../../verb.ts';
 
 const mostReplicas = 5;
@@ -25,16 +25,4 @@ export async function serve({ options, io }: Invocation): Promise<number> {
     ...(name === undefined ? {} : { name }),
     ...(advertise === undefined ? {} : { advertise: advertise.split(',') }),
   });
-}
-
-/**
- * `host:port`, with a host in brackets where it is an IPv6 address.
- * @throws {UsageError}
- */
-export function parseListen(text: string): { host: string; port: number } {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
-  const host = bracketed ?? plain;
-  if (host === undefined || Number(port) > 65_535)
-    throw new UsageError(`--listen: "${text}" is not of the form host:port, such as ${defaultListen}`);
-  return { host, port: Number(port) };
 }

@@ -34,6 +34,12 @@ describe('what a node has to do', () => {
     ['retire a unit that has a new version', known({ hash: 'h0' }), a, ['retire: replaced by a new version']],
     ['tell a unit its new goal', known(), { ...a, goal: 2 }, ['setGoal: its goal changed']],
     ['tell a unit its new placement', known(), { ...a, token: 2 }, ['setGoal: its goal changed']],
+    [
+      'tell a unit that its copy elsewhere has ended',
+      known({ awaits: 'm2' }),
+      a,
+      ['setGoal: its copy elsewhere has ended, or not yet'],
+    ],
     ['leave a unit alone that knows a newer goal', known({ goal: 2, token: 2 }), a, []],
   ];
   for (const [title, has, wished, tasks] of cases) it(title, () => assert.deepEqual(tasksFor(has, wished), tasks));

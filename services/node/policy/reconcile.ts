@@ -5,6 +5,7 @@ export interface KnownUnit {
   hash: string;
   goal: number;
   token: number;
+  awaits?: string | undefined;
   /** It is being stopped for good. */
   retiring: boolean;
 }
@@ -35,5 +36,7 @@ function taskFor(known: KnownUnit | undefined, unit: AssignedUnit): NodeTask | n
   if (known.retiring) return null;
   if (known.hash !== unit.hash) return { type: 'retire', name: unit.name, reason: 'replaced by a new version' };
   if (known.goal < unit.goal || known.token < unit.token) return { type: 'setGoal', unit, reason: 'its goal changed' };
+  if (known.awaits !== unit.awaits)
+    return { type: 'setGoal', unit, reason: 'its copy elsewhere has ended, or not yet' };
   return null;
 }

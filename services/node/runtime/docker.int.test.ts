@@ -7,6 +7,7 @@ import { systemClock } from '../../../shared/clock/systemClock.ts';
 import { parseDockerCommand } from '../../../shared/domain/dockerCommand.ts';
 import type { ExecCommand, ServiceSpec } from '../../../shared/domain/unitSpec.ts';
 import { dockerSkip, ensureImage, startPrivateEngine } from '../../../test/support/docker.ts';
+import { until } from '../../../test/support/until.ts';
 import { createDockerRuntime, type DockerRuntime } from './docker.ts';
 import { commandOf, describeRuntimeContract, serviceOf } from './runtime.contract.ts';
 import { type Runtime, StartError, type StartRequest } from './runtime.ts';
@@ -188,6 +189,33 @@ describe('the docker runtime', { skip, timeout: 10 * timeoutMs }, () => {
     assert.deepEqual(await other.run(requestOf(docker('rm', '-f', name)), never), { kind: 'exited', code: 1 });
     await other.remove('web@1.service');
     assert.deepEqual(await Promise.race([main.exited, other.list()]), []);
+  });
+
+  it('tells what a health check says, also of a container that it takes up', async () => {
+    const check = [
+      '--health-cmd',
+      'test -e /tmp/well || { echo no luck; false; }',
+      '--health-interval',
+      '100ms',
+      '--health-retries',
+      '1',
+    ];
+    const main = await runtime.start(
+      requestOf(docker('run', '--name', name, ...check, '--health-start-period=60s', image, 'sleep', '1000')),
+    );
+    assert.equal(main.health, 'starting');
+    const told: string[] = [];
+    const stop = main.watchHealth?.((health, complaint) => told.push(`${health} ${complaint}`));
+    await runtime.run(requestOf(docker('exec', name, 'touch', '/tmp/well')), never);
+    await until('it is told to be healthy', async () => told.includes('healthy undefined'));
+    await runtime.run(requestOf(docker('exec', name, 'rm', '/tmp/well')), never);
+    await until('it is told to be unhealthy', async () => told.includes('unhealthy no luck'));
+    stop?.();
+    assert.deepEqual(told, ['healthy undefined', 'unhealthy no luck']);
+    const adopted = await runtime.adopt({ unit: 'web@1.service', hash: 'h1' });
+    assert.equal(adopted?.health, 'unhealthy');
+    const unchecked = requestOf(docker('run', image, 'true'), { unit: 'other.service' });
+    assert.equal((await runtime.start(unchecked)).watchHealth, undefined);
   });
 
   it('ends docker exec with the code of its command, and its output is in the journal', async () => {

@@ -11,7 +11,11 @@ import { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '../../../shared/clock/clock.ts';
 import type { PublishedPort } from '../../../shared/domain/announce.ts';
+import { healths } from '../../../shared/domain/health.ts';
+import type { PullLine } from '../../../shared/domain/pullProgress.ts';
+import { createBoards } from './docker/containerNotices.ts';
 import { createControlOutput } from './docker/controlOutput.ts';
+import { readCredentials } from './docker/credentials.ts';
 import { createEngineRuntime } from './docker/dockerRuntime.ts';
 import {
   type ContainerState,
@@ -22,11 +26,16 @@ import {
   type ExecBody,
   isMissing,
   type LogOptions,
+  type OpenExec,
+  type OpenExecOptions,
+  type PullOptions,
   type RunningExec,
 } from './docker/engine.ts';
 import { createSentSignals } from './docker/follow.ts';
+import { createImages } from './docker/images.ts';
 import { createStartNotices } from './docker/journal.ts';
 import { readLines } from './docker/lines.ts';
+import { createMemoryWatch } from './docker/memoryWatch.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface DockerRuntimeOptions {
@@ -37,6 +46,10 @@ export interface DockerRuntimeOptions {
   clock: Clock;
   /** Where the engine is, as dockerode has it; without: `DOCKER_HOST`, or the machine's own socket. */
   docker?: Docker.DockerOptions;
+  /** File with credentials for registries, as docker writes it; without: where docker has its own. */
+  registryAuth?: string;
+  /** Told of what went wrong behind the scenes; it is tried again. Default: a warning of the process. */
+  report?: (error: Error) => void;
 }
 
 export interface DockerRuntime extends Runtime {
@@ -49,7 +62,9 @@ export interface DockerRuntime extends Runtime {
   close(): void;
 }
 
-export function createDockerRuntime({ machine, node = machine, clock, docker }: DockerRuntimeOptions): DockerRuntime {
+export function createDockerRuntime(options: DockerRuntimeOptions): DockerRuntime {
+  const { machine, node = machine, clock, docker, registryAuth } = options;
+  const { report = (error: Error) => process.emitWarning(error) } = options;
   const closing = new AbortController();
   // Every container that is followed listens for it.
   setMaxListeners(0, closing.signal);
@@ -63,6 +78,9 @@ export function createDockerRuntime({ machine, node = machine, clock, docker }: 
     signals: createSentSignals(),
     starts: createStartNotices(),
     output: createControlOutput(clock),
+    memory: createMemoryWatch({ engine, node, clock, closed: closing.signal }),
+    boards: createBoards(node, report),
+    images: createImages(engine, readCredentials(registryAuth)),
   });
   return {
     ...runtime,
@@ -134,12 +152,19 @@ export function createEngine(options: Docker.DockerOptions = {}): Engine {
     removeContainer: (container, { force, volumes }) =>
       call(limits.changeMs, (limit) => docker.getContainer(container).remove({ force, v: volumes, ...limit })),
 
+    healthChanges: (container, abortSignal) => endless(healthEvents(docker, container, abortSignal)),
+    outOfMemory: (labels, abortSignal) => endless(memoryEvents(docker, labels, abortSignal)),
+
     logs: (container, logOptions) => endless(readLogs(docker.getContainer(container), logOptions)),
     attach: (container, abortSignal) =>
       endless(docker.getContainer(container).attach({ stream: true, stdout: true, stderr: true, abortSignal })).then(
         readable,
       ),
     exec: (container, body, abortSignal) => endless(startExec(docker.getContainer(container), body, abortSignal)),
+
+    openExec: (container, execOptions) => endless(openExec(docker.getContainer(container), execOptions)),
+
+    request: (request) => call(limits.changeMs, (limit) => dial(docker, request, limit)),
 
     hasImage: (image) =>
       orIfMissing(
@@ -150,7 +175,7 @@ export function createEngine(options: Docker.DockerOptions = {}): Engine {
           return true;
         }),
       ),
-    pull: (image, platform, abortSignal) => endless(pull(docker, image, platform, abortSignal)),
+    pull: (image, pullOptions) => endless(pull(docker, image, pullOptions)),
   };
 }
 
@@ -233,9 +258,21 @@ function state({ Id, Name, Config, State, NetworkSettings }: Docker.ContainerIns
     pid: State.Pid,
     exitCode: State.ExitCode,
     outOfMemory: State.OOMKilled,
+    ...healthOf(State),
     tty: Config.Tty,
     ports: publishedPorts(NetworkSettings.Ports),
   };
+}
+
+/** It is said on the log. */
+const mostComplaint = 200;
+
+/** An engine says `none` for a check that is switched off. */
+function healthOf({ Health }: Docker.ContainerInspectInfo['State']): Pick<ContainerState, 'health' | 'complaint'> {
+  const health = healths.find((known) => known === Health?.Status);
+  const last = Health?.Log?.at(-1);
+  const complaint = last && last.ExitCode !== 0 ? last.Output.trim().split('\n', 1)[0]?.slice(0, mostComplaint) : '';
+  return health === undefined ? {} : { health, ...(complaint ? { complaint } : {}) };
 }
 
 /** By the container's port; a port that is exposed and not published has none of the machine's. */
@@ -279,6 +316,61 @@ async function exitCode(docker: Docker, container: string, abortSignal: AbortSig
   return JSON.parse(text).StatusCode;
 }
 
+/** A request that the client has no method for. */
+function dial(
+  docker: Docker,
+  { method, path, query = {}, body }: Parameters<Engine['request']>[0],
+  limit: { abortSignal: AbortSignal },
+): Promise<unknown> {
+  const statusCodes = {
+    200: true,
+    201: true,
+    204: true,
+    304: true,
+    400: 'bad parameter',
+    403: 'forbidden',
+    404: 'no such thing',
+    409: 'conflict',
+    500: 'server error',
+  };
+  // The client puts the query behind the `?`, which it takes away where there is none.
+  const told = Object.keys(query).length > 0 || body !== undefined;
+  const options = told ? { _query: query, ...(body === undefined ? {} : { _body: body }) } : undefined;
+  const request = { path: `${path}?`, method, options, statusCodes, ...limit };
+  return new Promise((resolve, reject) => {
+    docker.modem.dial(request, (error: unknown, answer?: unknown) => (error ? reject(error) : resolve(answer)));
+  });
+}
+
+async function healthEvents(
+  docker: Docker,
+  container: string,
+  abortSignal: AbortSignal,
+): Promise<AsyncIterable<unknown>> {
+  const filters = { type: ['container'], event: ['health_status'], container: [container] };
+  return translated(readable(await docker.getEvents({ filters, abortSignal } as Docker.GetEventsOptions)));
+}
+
+async function memoryEvents(
+  docker: Docker,
+  labels: readonly string[],
+  abortSignal: AbortSignal,
+): Promise<AsyncIterable<string>> {
+  const filters = { type: ['container'], event: ['oom'], label: [...labels] };
+  return idsIn(translated(readable(await docker.getEvents({ filters, abortSignal } as Docker.GetEventsOptions))));
+}
+
+/** Of the containers that events, one a line, are about. */
+async function* idsIn(events: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of events) {
+    const lines = (text + decoder.decode(chunk, { stream: true })).split('\n');
+    text = lines.pop() ?? '';
+    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line).Actor.ID;
+  }
+}
+
 async function readLogs(container: Docker.Container, options: LogOptions): Promise<AsyncIterable<Uint8Array>> {
   const { tail, since, follow, signal: abortSignal } = options;
   const query = {
@@ -312,27 +404,53 @@ function readable(stream: NodeJS.ReadableStream): Readable {
 async function startExec(container: Docker.Container, body: ExecBody, abortSignal: AbortSignal): Promise<RunningExec> {
   const { detach, ...command } = body;
   const attached = !detach;
-  const exec = await container.exec({ ...command, AttachStdout: attached, AttachStderr: attached, abortSignal });
+  const detached = detach ? { Detach: true } : {};
+  const attaching = { AttachStdout: attached, AttachStderr: attached };
+  const exec = await container.exec({ ...command, ...detached, ...attaching, abortSignal });
   const output = readable(await exec.start({ Detach: detach, Tty: command.Tty, abortSignal }));
   const exitCode = async () => (await exec.inspect(within(limits.readMs))).ExitCode;
   return { output, exitCode };
+}
+
+async function openExec(container: Docker.Container, options: OpenExecOptions): Promise<OpenExec> {
+  const { argv, tty, interactive, term } = options;
+  const size: object = tty === null ? {} : { ConsoleSize: [tty.rows, tty.columns] };
+  const exec = await container.exec({
+    Cmd: argv,
+    Tty: tty !== null,
+    ...size,
+    AttachStdin: interactive,
+    AttachStdout: true,
+    AttachStderr: true,
+    ...(term === undefined ? {} : { Env: [`TERM=${term}`] }),
+  });
+  const stream = await exec.start({ hijack: true, stdin: true, Tty: tty !== null, ...size });
+  if (!interactive) stream.end();
+  return {
+    stream,
+    resize: async ({ columns, rows }) => void (await exec.resize({ w: columns, h: rows })),
+    async state() {
+      const { ExitCode, Pid } = await exec.inspect(within(limits.readMs));
+      return { code: ExitCode, pid: Pid };
+    },
+  };
 }
 
 /** The engine answers 200 at once, and tells a failure in the middle of its progress. */
 async function pull(
   docker: Docker,
   image: string,
-  platform: string | undefined,
-  abortSignal: AbortSignal,
+  { platform, auth, signal: abortSignal, onProgress }: PullOptions,
 ): Promise<void> {
   const stall = watchStall(abortSignal);
   try {
     const options = { fromImage: withTag(image), ...(platform === undefined ? {} : { platform }) };
-    const progress = readable(await docker.createImage({}, { ...options, abortSignal: stall.signal }));
+    const progress = readable(await docker.createImage(auth ?? {}, { ...options, abortSignal: stall.signal }));
     for await (const line of readLines(progress, true)) {
       stall.reset();
-      const { error } = JSON.parse(line) as { error?: string };
+      const { error, ...said } = JSON.parse(line) as { error?: string } & PullLine;
       if (error !== undefined) throw new EngineError(502, error);
+      onProgress(said);
     }
   } catch (cause) {
     if (!stall.signal.aborted || abortSignal.aborted) throw cause;

@@ -4,7 +4,7 @@
  */
 import { type Clock, delay } from '../../../shared/clock/clock.ts';
 import { type FakeBehaviour, FakeProcess } from './fakeProcess.ts';
-import { type Exit, type RunRequest, type Runtime, StartError } from './runtime.ts';
+import { assertMayStart, type Exit, type RunRequest, type Runtime, StartError } from './runtime.ts';
 
 /** Asked at each start; `start` counts those of the unit on this host from 1, control commands included. */
 export type FakeScript = (request: RunRequest, start: number) => FakeBehaviour;
@@ -13,26 +13,38 @@ export interface FakeHostOptions {
   clock: Clock;
   /** Default: every command runs until it is stopped. */
   script?: FakeScript;
+  watch?: FakeHostWatch;
+}
+
+/** Told of every process of a host at the moment at which it begins and ends, whatever its agent notices. */
+export interface FakeHostWatch {
+  started(process: FakeProcess, of: { unit: string; isMain: boolean }): void;
+  ended(process: FakeProcess, exit: Exit): void;
 }
 
 export function createFakeHost(options: FakeHostOptions): FakeHost {
   return new FakeHost(options);
 }
 
-/** A runtime as an agent on that host has it. */
-export function createFakeRuntime(host: FakeHost): Runtime {
+/**
+ * A runtime as an agent on that host has it.
+ * @param agent the clock of an agent that may die: what it was about to start then is not started.
+ */
+export function createFakeRuntime(host: FakeHost, agent: Clock = host.clock): Runtime {
   return {
     kind: 'fake',
     unavailable: async () => host.unavailable,
     async start(request) {
       host.assertAvailable();
       host.kill(request.unit);
-      const main = await host.launch(request, request);
+      const main = await host.launch(request, request, agent, () => assertMayStart(request));
+      // Of two starts that were under way at the same time, the later one stays.
+      host.traces(request.unit).main?.end({ kind: 'killed', signal: 'SIGKILL' });
       host.traces(request.unit).main = main;
       return main;
     },
     async run(request, abort) {
-      const control = await host.launch(request, { hash: '', token: 0 });
+      const control = await host.launch(request, null, agent);
       const { controls } = host.traces(request.unit);
       const kill = () => control.end({ kind: 'killed', signal: 'SIGKILL' });
       controls.add(control);
@@ -66,19 +78,21 @@ interface Traces {
   controls: Set<FakeProcess>;
 }
 
-/** A machine; tests use its first five members, the runtimes on it the others. */
+/** A machine; tests use its first six members, the runtimes on it the others. */
 export class FakeHost {
   /** Why nothing can be started; null when it can. */
   unavailable: string | null = null;
   readonly units = new Map<string, Traces>();
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #script: FakeScript;
+  readonly #watch: FakeHostWatch | undefined;
   #waiting: (() => void)[] = [];
   #lastPid = 0;
 
-  constructor({ clock, script = () => ({}) }: FakeHostOptions) {
-    this.#clock = clock;
+  constructor({ clock, script = () => ({}), watch }: FakeHostOptions) {
+    this.clock = clock;
     this.#script = script;
+    this.#watch = watch;
   }
 
   /** The main processes that run now. */
@@ -91,6 +105,16 @@ export class FakeHost {
   /** Ends a unit's main process as if by itself. */
   end(unit: string, exit: Exit): void {
     this.units.get(unit)?.main?.end(exit);
+  }
+
+  /** Lets a unit's main process say something, as sd_notify(3) has it. */
+  say(unit: string, message: string): void {
+    this.units.get(unit)?.main?.notices.say(message);
+  }
+
+  /** Lets the kernel kill a process beside a unit's main one, because their memory ran out. */
+  runOutOfMemory(unit: string): void {
+    this.units.get(unit)?.main?.runOutOfMemory();
   }
 
   /** Everything that ran is lost, as in a power cut; the traces of it stay. */
@@ -110,18 +134,36 @@ export class FakeHost {
     return traces;
   }
 
-  /** @throws {StartError} the host is out of reach, or the script says so. */
-  async launch(request: RunRequest, identity: { hash: string; token: number }): Promise<FakeProcess> {
+  /**
+   * @param identity of a main process; null for a control command.
+   * @param agent the clock of who asks: it is waited for the start on it.
+   * @throws {StartError} the host is out of reach, or the script says so.
+   */
+  async launch(
+    request: RunRequest,
+    identity: { hash: string; token: number } | null,
+    agent: Clock,
+    check: () => void = () => undefined,
+  ): Promise<FakeProcess> {
     const traces = this.traces(request.unit);
     const behaviour = this.#script(request, ++traces.starts);
-    if (behaviour.startDelayMs !== undefined) await delay(this.#clock, behaviour.startDelayMs);
+    if (behaviour.startDelayMs !== undefined) await delay(agent, behaviour.startDelayMs);
     this.assertAvailable();
+    check();
     const { startFailure } = behaviour;
     if (startFailure !== undefined) throw new StartError(`${request.command.path}: ${startFailure}`);
     traces.journal.push(...(behaviour.prints ?? []));
     this.changed();
-    const { hash, token } = identity;
-    return new FakeProcess({ pid: ++this.#lastPid, hash, token }, behaviour, this.#clock, () => this.#whenAvailable());
+    const { hash, token } = identity ?? { hash: '', token: 0 };
+    const process: FakeProcess = new FakeProcess(
+      { pid: ++this.#lastPid, hash, token },
+      behaviour,
+      this.clock,
+      () => this.#whenAvailable(),
+      (exit) => this.#watch?.ended(process, exit),
+    );
+    this.#watch?.started(process, { unit: request.unit, isMain: identity !== null });
+    return process;
   }
 
   /** @throws {StartError} it is out of reach. */

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, rm, stat, truncate } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { systemClock } from '../../../shared/clock/systemClock.ts';
 import { readJournal, rotatedPath, rotateJournal } from './journalFile.ts';
+import { markJournal } from './journalTimes.ts';
+import { texts } from './texts.ts';
 
 const never = new AbortController().signal;
 
@@ -55,6 +57,40 @@ describe('a journal file', { timeout: 30_000 }, () => {
     assert.deepEqual([await sizeOf(path), await sizeOf(rotatedPath(path))], [0, 5000]);
   });
 
+  it('knows when its lines came, as exactly as it was looked at, also over rotations', async () => {
+    const written = fc.array(fc.record({ lines: fc.nat(4), rotates: fc.boolean() }), { minLength: 1, maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(written, fc.nat(9), fc.nat(9), async (looks, from, to) => {
+        const path = newPath();
+        const all: { at: number; text: string }[] = [];
+        let known: number | undefined;
+        for (const [i, { lines, rotates }] of looks.entries()) {
+          const texts = Array.from({ length: lines }, (_, n) => `look ${i} line ${n}`);
+          await appendFile(path, texts.map((text) => `${text}\n`).join(''));
+          known = await markJournal(path, i, known);
+          all.push(...texts.map((text) => ({ at: i, text })));
+          if (!rotates) continue;
+          // What is rotated away altogether, nobody knows any more.
+          const size = await sizeOf(path);
+          if (size === 0) continue;
+          if ((await sizeOf(rotatedPath(path))) > 0) all.splice(0, all.length - (await lineCount(path)));
+          await rotateJournal(path, size - 1);
+          known = undefined;
+        }
+        const since = Math.min(from, to);
+        const until = Math.max(from, to);
+        const options = { lines: 1000, follow: false, since, until, signal: never };
+        const seen: unknown[] = [];
+        for await (const line of readJournal(path, systemClock, options)) seen.push(line);
+        assert.deepEqual(
+          seen,
+          all.filter(({ at }) => at >= since && at <= until),
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('does not read a large file to tell its last lines', async () => {
     const path = newPath();
     await appendFile(path, '');
@@ -90,7 +126,7 @@ describe('a journal file', { timeout: 30_000 }, () => {
       await write(`line `);
       await write(`${written.length - 1}\n`);
     };
-    const lines = readJournal(path, systemClock, { lines: 5, follow: true, signal: abort.signal });
+    const lines = texts(readJournal(path, systemClock, { lines: 5, follow: true, signal: abort.signal }));
     const first = lines.next();
     await next();
     seen.push(String((await first).value));
@@ -108,8 +144,13 @@ describe('a journal file', { timeout: 30_000 }, () => {
 
 async function lastLines(path: string, lines: number): Promise<string[]> {
   const seen: string[] = [];
-  for await (const line of readJournal(path, systemClock, { lines, follow: false, signal: never })) seen.push(line);
+  const options = { lines, follow: false, signal: never };
+  for await (const line of texts(readJournal(path, systemClock, options))) seen.push(line);
   return seen;
+}
+
+async function lineCount(path: string): Promise<number> {
+  return (await readFile(path, 'utf8')).split('\n').length - 1;
 }
 
 async function sizeOf(path: string): Promise<number> {

@@ -4,6 +4,8 @@
  */
 import { constants, copyFile, type FileHandle, open, rename, stat, truncate } from 'node:fs/promises';
 import { type Clock, delay } from '../../../shared/clock/clock.ts';
+import { momentOf, readMarks, rotateMarks } from './journalTimes.ts';
+import { isWithin, type JournalLine, type JournalOptions } from './runtime.ts';
 
 /** Bytes read at a time. */
 const chunkBytes = 64 * 1024;
@@ -25,6 +27,7 @@ export async function rotateJournal(path: string, maxBytes: number): Promise<voi
   await copyTail(path, temporary, size > 2 * maxBytes ? size - maxBytes : 0);
   await rename(temporary, rotatedPath(path));
   await truncate(path, 0);
+  await rotateMarks(path, rotatedPath(path), size > 2 * maxBytes);
 }
 
 /** Copies from byte `start` to the end, and on for as long as the end keeps moving. */
@@ -43,17 +46,38 @@ async function copyTail(from: string, to: string, start: number): Promise<void> 
  * The last `lines` lines, oldest first; then, with `follow`, each new one until `signal` aborts. A journal that does
  * not exist is empty, and is followed all the same: the unit may yet be started.
  */
-export async function* readJournal(
-  path: string,
-  clock: Clock,
-  options: { lines: number; follow: boolean; signal: AbortSignal },
-): AsyncGenerator<string> {
+export async function* readJournal(path: string, clock: Clock, options: JournalOptions): AsyncGenerator<JournalLine> {
   const extent = await extentOf(path);
+  const { lines, follow, signal, since, until } = options;
+  const isBounded = since !== undefined || until !== undefined;
+  const tail = await readTail(path, extent.end, isBounded ? Number.POSITIVE_INFINITY : lines);
   const splitter = createLineSplitter();
-  const complete = splitter.push(await readTail(path, extent.end, options.lines));
-  if (!options.follow) return yield* takeLast([...complete, ...splitter.unfinished()], options.lines);
-  yield* takeLast(complete, options.lines);
-  for await (const chunk of followChunks(path, extent, clock, options.signal)) yield* splitter.push(chunk);
+  const read = splitter.push(tail);
+  const moments = await momentsOf(path, extent, tail.length, clock.now());
+  const past = moments(follow ? read : [...read, ...splitter.unfinished()]);
+  yield* takeLast(
+    past.filter((line) => isWithin(line, options)),
+    lines,
+  );
+  if (!follow) return;
+  for await (const chunk of followChunks(path, extent, clock, signal)) {
+    for (const { text } of splitter.push(chunk)) yield { at: clock.now(), text };
+  }
+}
+
+/** Gives lines that stand at the end of the journal, in that many bytes, the moments at which they came. */
+async function momentsOf(path: string, { end }: Extent, bytes: number, now: number) {
+  const rotated = rotatedPath(path);
+  const [before, older, newer] = await Promise.all([sizeOf(rotated), readMarks(rotated), readMarks(path)]);
+  const marks = [...older, ...newer.map((mark) => ({ ...mark, end: mark.end + before }))];
+  return (lines: readonly Piece[]): JournalLine[] => {
+    let position = before + end - bytes;
+    return lines.map(({ text, bytes: length }) => {
+      position += length;
+      // What came after the last look came just now; without any mark, nobody knows.
+      return { at: momentOf(marks, position) ?? (marks.length > 0 ? now : null), text };
+    });
+  };
 }
 
 /** The bytes before `end` that hold the last `lines` lines, and perhaps more; from the rotated file too, if need be. */
@@ -138,20 +162,26 @@ async function readAt(file: FileHandle, position: number, length: number): Promi
   return buffer.subarray(0, bytesRead);
 }
 
+/** A line, and how many bytes it takes in the file. */
+interface Piece {
+  text: string;
+  bytes: number;
+}
+
 /** Makes lines of bytes that come in pieces. Bytes that are not UTF-8 become U+FFFD. */
 function createLineSplitter() {
   let rest: Buffer = Buffer.alloc(0);
   return {
-    push(bytes: Buffer): string[] {
-      const lines: string[] = [];
+    push(bytes: Buffer): Piece[] {
+      const lines: Piece[] = [];
       rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
       for (let end = lineEnd(rest); end !== null; end = lineEnd(rest)) {
-        lines.push(rest.toString('utf8', 0, end.text));
+        lines.push({ text: rest.toString('utf8', 0, end.text), bytes: end.next });
         rest = rest.subarray(end.next);
       }
       return lines;
     },
-    unfinished: (): string[] => (rest.length === 0 ? [] : [rest.toString('utf8')]),
+    unfinished: (): Piece[] => (rest.length === 0 ? [] : [{ text: rest.toString('utf8'), bytes: rest.length }]),
   };
 }
 

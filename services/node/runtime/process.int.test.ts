@@ -15,11 +15,20 @@ import { createProcessRuntime, type ProcessRuntime } from './process.ts';
 import { commandOf, describeRuntimeContract, serviceOf } from './runtime.contract.ts';
 import { type Exit, StartError } from './runtime.ts';
 
-for (const controlGroups of [true, false]) {
-  describeRuntimeContract(`processes ${controlGroups ? 'in control groups' : 'in sessions'}`, async () => {
+const kinds = [
+  { controlGroups: true, kept: false },
+  { controlGroups: false, kept: false },
+  { controlGroups: true, kept: true },
+];
+for (const { controlGroups, kept } of kinds) {
+  const where = controlGroups ? 'in control groups' : 'in sessions';
+  describeRuntimeContract(`processes ${where}${kept ? ', with a keeper' : ''}`, async () => {
     const directory = await newDirectory();
     return {
-      makeRuntime: async () => runtimeIn(directory, { controlGroups }),
+      makeRuntime: async () => {
+        const runtime = runtimeIn(directory, { controlGroups });
+        return kept ? listening(runtime) : runtime;
+      },
       drop: async (runtime) => (runtime as ProcessRuntime).close(),
       cleanUp: () => rm(directory, { recursive: true }),
       commandThat: {
@@ -34,9 +43,78 @@ for (const controlGroups of [true, false]) {
   });
 }
 
+/** The same, whose main commands may talk. */
+function listening(runtime: ProcessRuntime): ProcessRuntime {
+  const start = runtime.start.bind(runtime);
+  runtime.start = (request) => start({ ...request, service: { ...request.service, notifyAccess: 'main' } });
+  return runtime;
+}
+
 const isRoot = process.getuid?.() === 0;
 const unit = 'a.service';
 const never = new AbortController().signal;
+
+describe('the output of a command', { timeout: 60_000 }, () => {
+  const twice = commandOf('/bin/sh', '-c', 'echo out; echo err >&2');
+  for (const [what, outputs, files, journal] of [
+    ['nowhere', { standardOutput: { to: 'null' } }, {}, []],
+    [
+      'into a file, whose rest stays',
+      { standardOutput: { to: 'file', path: 'a' } },
+      { a: 'out\nerr\nore-before\n' },
+      [],
+    ],
+    [
+      'behind what is there',
+      { standardOutput: { to: 'append', path: 'a' } },
+      { a: 'long-before-before\nout\nerr\n' },
+      [],
+    ],
+    [
+      'into an empty file, errors into the journal',
+      { standardOutput: { to: 'truncate', path: 'a' }, standardError: { to: 'journal' } },
+      { a: 'out\n' },
+      ['err'],
+    ],
+    ['into the journal, errors into a file', { standardError: { to: 'truncate', path: 'b' } }, { b: 'err\n' }, ['out']],
+  ] as const) {
+    it(`goes ${what}, where the unit says so`, async (t) => {
+      const directory = await newDirectory();
+      const runtime = runtimeIn(directory);
+      t.after(async () => {
+        await runtime.remove(unit);
+        runtime.close();
+        await rm(directory, { recursive: true });
+      });
+      const at = (output: object) =>
+        'path' in output ? { ...output, path: join(directory, `${output.path}`) } : output;
+      await writeFile(join(directory, 'a'), 'long-before-before\n');
+      const placed = Object.fromEntries(Object.entries(outputs).map(([name, output]) => [name, at(output)]));
+      const service = serviceOf(twice, placed);
+      const environment = { PATH: '/usr/bin:/bin' };
+      const exit = await runtime.run({ unit, command: twice, service, environment }, never);
+      assert.deepEqual(exit, { kind: 'exited', code: 0 });
+      for (const [name, text] of Object.entries(files))
+        assert.equal(await readFile(join(directory, name), 'utf8'), text);
+      const lines: string[] = [];
+      for await (const line of runtime.journal(unit, { lines: 10, follow: false, signal: never })) lines.push(line);
+      assert.deepEqual(lines, journal);
+    });
+  }
+
+  it('that has no place to go ends the command with 209, as systemd does', async (t) => {
+    const directory = await newDirectory();
+    const runtime = runtimeIn(directory);
+    t.after(async () => {
+      await runtime.remove(unit);
+      runtime.close();
+      await rm(directory, { recursive: true });
+    });
+    const service = serviceOf(twice, { standardOutput: { to: 'append', path: join(directory, 'no/such/file') } });
+    const exit = await runtime.run({ unit, command: twice, service, environment: { PATH: '/usr/bin:/bin' } }, never);
+    assert.deepEqual(exit, { kind: 'exited', code: 209 });
+  });
+});
 
 describe('the process runtime', { timeout: 60_000 }, () => {
   let directory: string;

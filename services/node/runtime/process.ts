@@ -2,12 +2,19 @@
  * Runs units as plain processes of this machine, each under a shim (`process/shim.ts`) that survives the agent. What the
  * runtime knows of them is in files alone (`process/unitDirectory.ts`), so that the next agent knows it too.
  */
+import { appendFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { type Clock, delay } from '../../../shared/clock/clock.ts';
+import type { UnitUsage } from '../../../shared/protocol/node.ts';
+import { openChildSession } from './childSession.ts';
 import { readJournal, rotateJournal } from './journalFile.ts';
+import { markJournal } from './journalTimes.ts';
+import { NoticeBoard } from './notify/noticeBoard.ts';
+import { isKept, notifyVariables } from './notify/notifyVariables.ts';
 import { createGroup } from './process/controlGroup.ts';
 import { prepareExecution } from './process/execution.ts';
-import { type Launched, launch } from './process/launch.ts';
+import { type Keeping, type Launched, launch } from './process/launch.ts';
+import { makeLimitGroups, removeLimitGroups } from './process/limitGroups.ts';
 import { destroyGroup, destroyTree, signalTree } from './process/processTree.ts';
 import { formatIdentity, readRecord, type ShimRecord, signalNumber } from './process/shim.ts';
 import { SupervisedMain } from './process/supervisedMain.ts';
@@ -22,14 +29,21 @@ import {
   type UnitFiles,
   unitsIn,
 } from './process/unitDirectory.ts';
+import { usageOf } from './process/usage.ts';
 import {
+  assertMayStart,
   type Exit,
+  type JournalLine,
+  type JournalOptions,
   type MainProcess,
   type RunRequest,
   type Runtime,
+  type Session,
+  type SessionRequest,
   StartError,
   type StartRequest,
 } from './runtime.ts';
+import { texts } from './texts.ts';
 
 export interface ProcessRuntimeOptions {
   /** The runtime's own; everything that it keeps is in it. */
@@ -62,6 +76,8 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
   readonly kind = 'process';
   readonly #options: Required<ProcessRuntimeOptions>;
   readonly #mains = new Map<string, SupervisedMain>();
+  /** How far each journal was when it was looked at last. */
+  readonly #marked = new Map<string, number>();
   readonly #closed = new AbortController();
   #site: Site | null = null;
   #tending = false;
@@ -83,9 +99,22 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
   async start(request: StartRequest): Promise<MainProcess> {
     const { unit, hash, token } = request;
     const files = await this.#cleared(unit);
-    const { shimEnded, unref } = await this.#launch(request, files, files.main, { hash, token });
+    assertMayStart(request);
+    const { keeping, environment } = this.#keep(request);
+    const { shimEnded, unref } = await this.#launch(
+      { ...request, environment },
+      files,
+      files.main,
+      { hash, token },
+      keeping,
+    );
     unref();
-    const main = new SupervisedMain(files.main, await recordOf(files.main));
+    const main = new SupervisedMain(
+      files.main,
+      await recordOf(files.main),
+      this.#options.clock,
+      this.#boardIfThere(unit),
+    );
     shimEnded.then(() => main.check()).catch(this.#options.report);
     return this.#supervise(unit, main);
   }
@@ -94,7 +123,7 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
     const files = filesOf(this.#siteReady(), request.unit);
     await makeDirectory(files);
     const record = controlRecord(files);
-    const { shimEnded } = await this.#launch(request, files, record, { hash: '-', token: 0 });
+    const { shimEnded } = await this.#launch(this.#withSocket(request), files, record, { hash: '-', token: 0 });
     const { group: _, ...tree } = await recordOf(record);
     await endedOrAborted(shimEnded, abort);
     // Not the control group: it holds the main process too.
@@ -105,6 +134,21 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
     return exit ?? { kind: 'lost', reason: 'the shim that watched it was killed' };
   }
 
+  async exec({ unit, service, environment, argv, tty, interactive }: SessionRequest): Promise<Session> {
+    const [path = ''] = argv;
+    const command = {
+      line: argv.join(' '),
+      path,
+      argv,
+      ignoreFailure: false,
+      literalVariables: true,
+      privileged: false,
+    };
+    const execution = await prepareExecution({ unit, command, service, environment }, { keeper: false });
+    const { group } = await recordOf(filesOf(this.#siteReady(), unit).main);
+    return openChildSession(execution, group ?? null, { tty, interactive });
+  }
+
   async adopt({ unit, hash }: { unit: string; hash: string }): Promise<MainProcess | null> {
     const known = this.#mains.get(unit);
     if (known?.record.hash === hash) return known;
@@ -112,7 +156,7 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
     const { main: path } = filesOf(site, unit);
     const record = await readRecord(path);
     if (record?.hash !== hash) return null;
-    const main = new SupervisedMain(path, record);
+    const main = new SupervisedMain(path, record, this.#options.clock, this.#boardIfThere(unit));
     if (record.bootId === site.bootId) main.watchRecord(this.#options.report);
     else main.outlived({ kind: 'lost', reason: 'the machine was restarted' });
     await main.check();
@@ -123,11 +167,21 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
     return unitsIn(this.#siteReady());
   }
 
+  async usage(unit: string): Promise<UnitUsage | null> {
+    const site = this.#siteReady();
+    const record = await readRecord(filesOf(site, unit).main);
+    return record?.bootId === site.bootId ? usageOf(record) : null;
+  }
+
   async remove(unit: string): Promise<void> {
     await removeDirectory(await this.#cleared(unit));
   }
 
-  journal(unit: string, options: { lines: number; follow: boolean; signal: AbortSignal }): AsyncIterable<string> {
+  journal(unit: string, options: JournalOptions): AsyncIterable<string> {
+    return texts(this.stampedJournal(unit, options));
+  }
+
+  stampedJournal(unit: string, options: JournalOptions): AsyncIterable<JournalLine> {
     return readJournal(filesOf(this.#siteReady(), unit).journal, this.#options.clock, options);
   }
 
@@ -154,12 +208,14 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
       await main?.exited;
       main?.retire();
       // Where it is depends on how that agent was started.
-      const { group = null } = (await readRecord(record)) ?? {};
+      const { group = null, limits = [] } = (await readRecord(record)) ?? {};
       if (group !== null) await destroyGroup(group, clock);
+      removeLimitGroups(limits);
       await rm(record, { force: true });
     }
     if (files.group !== null) await destroyGroup(files.group, clock);
     this.#mains.delete(unit);
+    this.#board(unit).remove();
     return files;
   }
 
@@ -168,13 +224,21 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
     files: UnitFiles,
     record: string,
     identity: { hash: string; token: number },
+    keeping: Keeping | null = null,
   ): Promise<Launched> {
     const { bootId, shim } = this.#siteReady();
     const { clock, journalBytes } = this.#options;
-    const [execution, isNew] = await Promise.all([prepareExecution(request), makeDirectory(files)]);
+    const { sockets } = request;
+    const [prepared, isNew] = await Promise.all([
+      // What is to be completed (LISTEN_PID) has to be in the command line.
+      prepareExecution(request, { keeper: keeping !== null || sockets !== undefined }),
+      makeDirectory(files),
+    ]);
+    const execution = sockets ? { ...prepared, argv: sockets.wrap(prepared.argv) } : prepared;
     if (!isNew) await rotateJournal(files.journal, journalBytes);
     const group = files.group !== null && (await createGroup(files.group)) ? files.group : null;
-    const paths = { shim, record, journal: files.journal, group };
+    const limits = this.#limit(request, files);
+    const paths = { shim, record, journal: files.journal, group, limits, keeping };
     return launch(paths, formatIdentity({ bootId, ...identity }), execution, clock).catch(async (error) => {
       // What was never executed has not ended either.
       await rm(record, { force: true });
@@ -182,8 +246,53 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
     });
   }
 
+  #board(unit: string): NoticeBoard {
+    return new NoticeBoard(this.#siteReady().boards, unit, this.#options.report);
+  }
+
+  #boardIfThere(unit: string): NoticeBoard | undefined {
+    const board = this.#board(unit);
+    return board.exists() ? board : undefined;
+  }
+
+  /** What a main command needs that talks or forks away; it is told where to talk to, and how often. */
+  #keep({ unit, service, environment }: StartRequest) {
+    if (!isKept(service)) return { keeping: null, environment };
+    const board = this.#board(unit);
+    board.prepare('machine');
+    const { notifyAccess: access, pidFile = '', type } = service;
+    const socket = access === 'none' ? null : board.socket;
+    const { notices } = board;
+    const keeping = { script: this.#siteReady().keeper, notices, socket, access, pidFile, type };
+    return { keeping, environment: { ...environment, ...notifyVariables(service, socket) } };
+  }
+
+  /** Control commands may talk, too, where `NotifyAccess=` admits them. */
+  #withSocket(request: RunRequest): RunRequest {
+    const { unit, service, environment } = request;
+    const board = ['exec', 'all'].includes(service.notifyAccess) ? this.#boardIfThere(unit) : undefined;
+    return board ? { ...request, environment: { ...environment, NOTIFY_SOCKET: board.socket } } : request;
+  }
+
+  /** Notes how far the unit's journal is now, so that it is known when its lines came. */
+  async #mark(unit: string): Promise<void> {
+    const { clock, report } = this.#options;
+    const { journal } = filesOf(this.#siteReady(), unit);
+    const marking = markJournal(journal, clock.now(), this.#marked.get(unit));
+    await marking.then((end) => this.#marked.set(unit, end), report);
+  }
+
+  /** The groups that limit the unit; its journal says what is not enforced. */
+  #limit({ service }: RunRequest, files: UnitFiles): string[] {
+    if (Object.keys(service.control).length === 0) return [];
+    const { groups, notes } = makeLimitGroups(this.#siteReady().limits, files.name, service.control);
+    if (notes.length > 0) appendFileSync(files.journal, notes.map((note) => `flotilla: ${note}\n`).join(''));
+    return groups;
+  }
+
   #supervise(unit: string, main: SupervisedMain): SupervisedMain {
     this.#mains.set(unit, main);
+    void main.exited.then(() => this.#mark(unit));
     if (!this.#tending) void this.#tend();
     return main;
   }
@@ -198,7 +307,9 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
       if (watched.length === 0) break;
       for (const [unit, main] of watched) {
         if (main.shimGone) await main.check().catch(report);
+        main.checkMemory();
         const { journal } = filesOf(this.#siteReady(), unit);
+        await this.#mark(unit);
         if (round % checksPerRotation === 0) await rotateJournal(journal, journalBytes).catch(report);
       }
     }

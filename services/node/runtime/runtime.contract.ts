@@ -201,6 +201,18 @@ export function describeRuntimeContract(
       await runtime.remove(unit);
     });
 
+    test('tells what a unit uses while it runs, where it can tell', async () => {
+      const main = await runtime.start(startOf(fixture.commandThat.runsForever()));
+      const usage = await runtime.usage?.(unit);
+      if (usage) {
+        assert.ok((usage.memoryBytes ?? 0) > 0 && (usage.tasks ?? 0) > 0 && (usage.cpuMs ?? -1) >= 0);
+        assert.ok(usage.processes.length > 0 && usage.processes.every(({ pid, command }) => pid > 0 && command !== ''));
+      } else assert.equal(runtime.kind, 'fake');
+      await main.signal('SIGKILL', 'all');
+      await main.exited;
+      assert.equal((await runtime.usage?.(unit)) ?? null, null);
+    });
+
     test('runs a control command to its end, with its output in the journal', async () => {
       const { prints, exitsWith } = fixture.commandThat;
       assert.deepEqual(await runtime.run(startOf(prints('preparing')), never), { kind: 'exited', code: 0 });
@@ -239,8 +251,14 @@ export function serviceOf(execStart: ExecCommand, changes: Partial<ServiceSpec> 
     timeoutStartMs: 90_000,
     timeoutStopMs: 90_000,
     runtimeMaxMs: null,
+    notifyAccess: 'none',
+    watchdogMs: null,
+    watchdogSignal: 'SIGABRT',
+    directories: {},
+    runtimePreserve: 'no',
     remainAfterExit: false,
     killMode: 'control-group',
+    oomPolicy: 'stop',
     killSignal: 'SIGTERM',
     finalKillSignal: 'SIGKILL',
     sendSigkill: true,
@@ -251,6 +269,9 @@ export function serviceOf(execStart: ExecCommand, changes: Partial<ServiceSpec> 
     environment: {},
     environmentFiles: [],
     passEnvironment: [],
+    supplementaryGroups: [],
+    limits: { limits: {} },
+    control: {},
     ...changes,
   };
 }

@@ -10,7 +10,8 @@ import { hashUnit } from '../../../shared/protocol/unitHash.ts';
 import { createFakeHost, createFakeRuntime, type FakeHost, type FakeScript } from '../runtime/fake.ts';
 import type { FakeBehaviour } from '../runtime/fakeProcess.ts';
 import type { Exit } from '../runtime/runtime.ts';
-import { createUnit, type Unit } from '../unitActor.ts';
+import type { Unit } from '../unit.ts';
+import { createUnit } from '../unitActor.ts';
 import type { UnitInput } from '../unitContext.ts';
 
 export const exited = (code: number): Exit => ({ kind: 'exited', code });
@@ -22,6 +23,8 @@ export const ends = (exit: Exit, afterMs = 0): FakeBehaviour => ({ ends: { after
 export interface SimulationOptions {
   /** What commands do, by their path. Default: `/main` runs until it is stopped, all others succeed at once. */
   commands?: Record<string, FakeBehaviour>;
+  /** When it begins, ms since 1970. */
+  at?: number;
   /** Instead of a new one: the host that an earlier agent left. */
   earlier?: Simulation;
 }
@@ -37,9 +40,9 @@ export interface Simulation {
   environments: Record<string, string>[];
 }
 
-export function simulate({ commands = {}, earlier }: SimulationOptions = {}): Simulation {
+export function simulate({ commands = {}, at = 1_700_000_000_000, earlier }: SimulationOptions = {}): Simulation {
   if (earlier) return earlier;
-  const clock = createSimulatedClock(1_700_000_000_000);
+  const clock = createSimulatedClock(at);
   const ran: string[] = [];
   const environments: Record<string, string>[] = [];
   let behaviours = commands;

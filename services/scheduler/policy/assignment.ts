@@ -10,10 +10,13 @@ export function assignmentOf(state: ClusterState, machine: string, version: numb
     const unit = state.units.get(name);
     const place = unit?.machines[machine];
     if (!unit || !place) continue;
-    const { text, hash, desired, goal, restart } = unit;
+    const { text, hash, desired, goal, restart, reload } = unit;
     // Copies of a global unit do not fence each other: they carry the same token.
     const token = unit.placement.global ? goal : place.token;
-    units.push({ name, text, hash, desired, token, goal, restart, cluster });
+    const { machine: awaited } = state.awaiting.get(name) ?? {};
+    const awaits = awaited === undefined || unit.placement.global ? {} : { awaits: awaited };
+    const past = { ...(unit.timer ? { timer: unit.timer } : {}), ...(reload === undefined ? {} : { reload }) };
+    units.push({ name, text, hash, desired, token, goal, restart, cluster, ...awaits, ...past });
   }
   const session = state.machines.get(machine)?.session ?? '';
   return { machine, cluster, session, version, units };
@@ -24,7 +27,22 @@ export function touchedBy(state: ClusterState, event: ClusterEvent): string[] {
   switch (event.type) {
     case 'LeaderElected':
     case 'MachineMetadataChanged':
+    case 'MachineCordoned':
+    case 'MachineUncordoned':
+    case 'MachineDrained':
+    case 'RolloutStarted':
+    case 'RolloutStepped':
+    case 'RolloutUnitsWell':
+    case 'RolloutTurned':
+    case 'RolloutEnded':
+    case 'MachineForgotten':
+    case 'RebalanceStarted':
+    case 'RebalanceEnded':
     case 'UnitLeftWaiting':
+    case 'UnitLeaseEnded':
+    case 'UnitMayReturn':
+    case 'UnitFailsNoMore':
+    case 'UnitTriggered':
       return [];
     case 'MachineJoined':
     case 'MachineLost':

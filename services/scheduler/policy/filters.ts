@@ -7,6 +7,10 @@ import {
   type UnitRecord,
 } from '../../../shared/domain/clusterState.ts';
 import { matchesGlob } from '../../../shared/domain/glob.ts';
+import { unmetMetadata } from '../../../shared/domain/machineMetadata.ts';
+import { replaces } from '../../../shared/domain/replacing.ts';
+import { opponentsOf } from './opponents.ts';
+import { awayFromRequired } from './requiring.ts';
 
 export type Reject = string;
 type Filter = (state: ClusterState, unit: UnitRecord, machine: MachineRecord) => Reject | null;
@@ -21,10 +25,7 @@ const runtimes: Filter = (_state, unit, machine) => {
 const machineId: Filter = (_state, { placement }, machine) =>
   placement.machineId === undefined || placement.machineId === machine.machine ? null : 'another MachineID is required';
 
-const metadata: Filter = (_state, { placement }, machine) => {
-  const unmet = placement.metadata.find(({ key, values }) => !values.includes(machine.metadata[key] ?? ''));
-  return unmet === undefined ? null : `metadata ${unmet.key} is not ${unmet.values.join(' or ')}`;
-};
+const metadata: Filter = (_state, { placement }, machine) => unmetMetadata(placement, machine.metadata);
 
 const machineOf: Filter = (state, { placement }, machine) => {
   if (placement.machineOf === undefined) return null;
@@ -34,6 +35,9 @@ const machineOf: Filter = (state, { placement }, machine) => {
   if (places.length === 0) return `MachineOf unit ${placement.machineOf} has no machine`;
   return places.includes(machine.machine) ? null : `MachineOf unit ${placement.machineOf} is elsewhere`;
 };
+
+/** A unit that requires others is beside them. */
+const requires: Filter = awayFromRequired;
 
 /** `Conflicts=` binds both ways: what the unit says of those there, and what those there say of it. */
 const conflicts: Filter = (state, unit, machine) => {
@@ -49,6 +53,36 @@ const conflicts: Filter = (state, unit, machine) => {
   // The order of the indexes is that of placement, or after a snapshot another one: the reason must not depend on it.
   const first = opponents.filter((name) => name !== unit.name).sort()[0];
   return first === undefined ? null : `conflict with ${first}`;
+};
+
+/** `Conflicts=` of [Unit]: two that would stop each other are kept apart where that is possible. */
+const opponents: Filter = (state, unit, machine) => {
+  const [opponent] = opponentsOf(state, unit, machine.machine);
+  return opponent === undefined ? null : `${opponent.name} runs there, and conflicts with it`;
+};
+
+/** The other side of `Replaces=`: who was sent away does not come back. */
+const replaced: Filter = (state, unit, machine) => {
+  const by = [...state.conflicting.get(machine.machine)].filter((name) => {
+    const other = state.units.get(name);
+    return other !== undefined && replaces(other.placement, name, unit.name);
+  });
+  return by.length === 0 ? null : `replaced there by ${by.sort()[0]}`;
+};
+
+/** Of a unit that must never run twice, a copy may still run elsewhere. */
+const lease: Filter = (state, unit, machine) => {
+  const held = state.leases.get(unit.name);
+  if (held === undefined || held.machine === machine.machine || unit.placement.global) return null;
+  return `its lease on ${held.machine} has not ended: it may still run there`;
+};
+
+const cordon: Filter = (state, _unit, machine) => (state.cordons.has(machine.machine) ? 'machine cordoned' : null);
+
+/** `RescheduleAfter=`: it kept failing there. */
+const failed: Filter = (state, unit, machine) => {
+  const avoids = state.rescheduled.get(unit.name)?.avoids ?? {};
+  return Object.hasOwn(avoids, machine.machine) ? 'it kept failing there' : null;
 };
 
 const memory: Filter = (state, { resources }, machine) => {
@@ -75,26 +109,47 @@ const assignment: Filter = (state, { text }, machine) => {
   return length <= maxAssignmentLength ? null : 'no room in the machine’s assignment';
 };
 
-/** In the order in which their reasons help most. */
-const filters: readonly Filter[] = [
+/** What has to hold for as long as the unit is there; in the order in which the reasons help most. */
+const lasting: Readonly<Record<string, Filter>> = {
   ready,
   runtimes,
   machineId,
   metadata,
   machineOf,
+  requires,
   conflicts,
+  replaced,
+};
+/** What has to hold when it comes. */
+const entering: Readonly<Record<string, Filter>> = {
+  lease,
+  cordon,
+  failed,
   memory,
   cpus,
   assignment,
-];
+  opponents,
+};
+/** What a unit asks of a machine by itself. */
+const inherent = [runtimes, machineId, metadata, conflicts];
+const all = { ...lasting, ...entering };
+const lastingFilters = Object.values(lasting);
+const allFilters = Object.values(all);
+const filtersBesideOpponents = allFilters.filter((filter) => filter !== opponents);
+
+/** What it asks of a machine by itself, whatever becomes of the units that it has to do with. */
+export function fits(state: ClusterState, unit: UnitRecord, machine: MachineRecord): boolean {
+  return firstOf(inherent, state, unit, machine) === null;
+}
+
+/** As {@link rejects}, but for the units there that it would stop. */
+export function rejectsBesideOpponents(state: ClusterState, unit: UnitRecord, machine: MachineRecord): Reject | null {
+  return firstOf(filtersBesideOpponents, state, unit, machine);
+}
 
 /** The first reason why the machine may not take the unit, or null. */
 export function rejects(state: ClusterState, unit: UnitRecord, machine: MachineRecord): Reject | null {
-  for (const filter of filters) {
-    const reason = filter(state, unit, machine);
-    if (reason !== null) return reason;
-  }
-  return null;
+  return firstOf(allFilters, state, unit, machine);
 }
 
 /**
@@ -102,7 +157,25 @@ export function rejects(state: ClusterState, unit: UnitRecord, machine: MachineR
  * holds there must not evict it.
  */
 export function stillFits(state: ClusterState, unit: UnitRecord, machine: MachineRecord): Reject | null {
-  return rejects(state, { ...unit, resources: {}, text: '' }, machine);
+  return firstOf(lastingFilters, state, unit, machine);
+}
+
+/** What each filter says, by its name: null, or its reason. */
+export function judge(state: ClusterState, unit: UnitRecord, machine: MachineRecord): Record<string, Reject | null> {
+  return Object.fromEntries(Object.entries(all).map(([name, filter]) => [name, filter(state, unit, machine)]));
+}
+
+function firstOf(
+  filters: readonly Filter[],
+  state: ClusterState,
+  unit: UnitRecord,
+  machine: MachineRecord,
+): Reject | null {
+  for (const filter of filters) {
+    const reason = filter(state, unit, machine);
+    if (reason !== null) return reason;
+  }
+  return null;
 }
 
 function matchesAny(globs: readonly string[], name: string): boolean {

@@ -2,8 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { type ClusterState, draft, type UnitRecord } from '../../../shared/domain/clusterState.ts';
+import { hardKinds } from '../../../shared/domain/dependencies.ts';
 import { matchesGlob } from '../../../shared/domain/glob.ts';
+import { unmetMetadata } from '../../../shared/domain/machineMetadata.ts';
+import { replaces } from '../../../shared/domain/replacing.ts';
 import { restoreState, serializeState } from '../../../shared/domain/serializeState.ts';
+import { UnitGraph } from '../../../shared/domain/unitGraph.ts';
 import { actions } from '../../../test/support/arbitraries.ts';
 import { PlayedCluster, reconcileAll } from '../../../test/support/playCluster.ts';
 import { rejects } from './filters.ts';
@@ -19,12 +23,13 @@ function always(check: (state: ClusterState, cluster: PlayedCluster, since: numb
         check(cluster.state, cluster, since);
       }
     }),
-    { numRuns: 200 },
+    { numRuns: Number(process.env.RUNS ?? 200) },
   );
 }
 
 const unitsOf = (state: ClusterState) => [...state.units.values()];
-const placesOf = (unit: UnitRecord) => Object.keys(unit.machines);
+const placesOf = ({ machines }: Pick<UnitRecord, 'machines'>) => Object.keys(machines);
+const noUnit = { machines: {} };
 const readyOf = (state: ClusterState) => [...state.machines.values()].filter((machine) => machine.state === 'ready');
 
 describe('whatever happens to a cluster', () => {
@@ -50,12 +55,52 @@ describe('whatever happens to a cluster', () => {
     });
   });
 
+  test('a unit that is placed anew waits for the machine that it has left, as long as that is there', () => {
+    fc.assert(
+      fc.property(actions, (history) => {
+        const cluster = new PlayedCluster();
+        const { state } = cluster;
+        for (const action of history) {
+          const before = new Map(
+            unitsOf(state).map((unit) => [unit.name, { unit, waits: state.awaiting.get(unit.name) }]),
+          );
+          const first = cluster.commits.length + 1;
+          cluster.act(action);
+          for (const [name, { machine }] of state.awaiting.entries()) {
+            assert.equal(state.machines.get(machine)?.state, 'ready', `${name} waits for ${machine}`);
+            assert.ok(!placesOf(state.units.get(name) ?? noUnit).includes(machine), `${name} waits for itself`);
+          }
+          for (const [name, { unit, waits }] of before) {
+            const now = state.units.get(name) ?? unit;
+            const [[here, place] = []] = Object.entries(now.machines);
+            // Where it was waiting already, it was not started.
+            const [from] = waits ? [waits.machine] : placesOf(unit);
+            const isGlobal = unit.placement.global || now.placement.global;
+            if (isGlobal || place?.token !== first || from === undefined || from === here) continue;
+            const isThere = state.machines.get(from)?.state === 'ready';
+            if (isThere) assert.equal(state.awaiting.get(name)?.machine, from, `${name} is started beside ${from}`);
+          }
+        }
+      }),
+    );
+  });
+
   test('conflicting units share no machine', () => {
     always((state) => {
       for (const unit of unitsOf(state)) {
         const neighbours = placesOf(unit).flatMap((machine) => [...state.assigned.get(machine)]);
         for (const other of neighbours.filter((name) => name !== unit.name)) {
           assert.ok(!unit.placement.conflicts.some((glob) => matchesGlob(glob, other)), `${unit.name} beside ${other}`);
+        }
+      }
+    });
+  });
+
+  test('what is replaced is not on the machine of what replaces it', () => {
+    always((state) => {
+      for (const unit of unitsOf(state)) {
+        for (const name of placesOf(unit).flatMap((machine) => [...state.assigned.get(machine)])) {
+          assert.ok(!replaces(unit.placement, unit.name, name), `${name} beside ${unit.name}`);
         }
       }
     });
@@ -68,6 +113,36 @@ describe('whatever happens to a cluster', () => {
         if (machineOf === undefined) continue;
         const targets = Object.keys(state.units.get(machineOf)?.machines ?? {});
         for (const machine of placesOf(unit)) assert.ok(targets.includes(machine), `${unit.name} is left alone`);
+      }
+    });
+  });
+
+  test('a unit that requires others is beside each of them that has a machine', () => {
+    always((state) => {
+      const graph = new UnitGraph(state);
+      for (const unit of unitsOf(state)) {
+        for (const name of graph.related(unit.name, hardKinds)) {
+          const required = state.units.get(name);
+          if (!required || placesOf(required).length === 0) continue;
+          for (const machine of placesOf(unit))
+            assert.ok(placesOf(required).includes(machine), `${unit.name} ✗ ${name}`);
+        }
+      }
+    });
+  });
+
+  test('units that stop each other are not both launched on one machine', () => {
+    always((state) => {
+      const graph = new UnitGraph(state);
+      for (const unit of unitsOf(state).filter(({ desired }) => desired === 'launched')) {
+        for (const name of graph.related(unit.name, ['Conflicts'])) {
+          const other = state.units.get(name);
+          if (other?.desired !== 'launched' || other.placement.global || unit.placement.global) continue;
+          assert.ok(
+            !placesOf(unit).some((machine) => placesOf(other).includes(machine)),
+            `${unit.name} beside ${name}`,
+          );
+        }
       }
     });
   });
@@ -96,7 +171,7 @@ describe('whatever happens to a cluster', () => {
     });
   });
 
-  test('a machine keeps what it has: only a loss, a wish, or a bond moves a unit', () => {
+  test('a machine keeps what it has: only a loss, a wish, a bond, a drain, a replacement or a machine that became another moves a unit', () => {
     fc.assert(
       fc.property(actions, (history) => {
         const cluster = new PlayedCluster();
@@ -106,8 +181,12 @@ describe('whatever happens to a cluster', () => {
           if (action.kind !== 'command' || action.command.type !== 'JoinMachine') continue;
           for (const unit of before.values()) {
             const now = cluster.state.units.get(unit.name);
-            const isBound = unit.placement.global || unit.placement.machineOf !== undefined;
-            for (const machine of isBound ? [] : placesOf(unit)) {
+            const isRequiring = unit.dependencies !== undefined || cluster.state.dependents.get(unit.name).size > 0;
+            const isBound = unit.placement.global || unit.placement.machineOf !== undefined || isRequiring;
+            const isReplaced = [...before.values()].some(({ placement, name }) => replaces(placement, name, unit.name));
+            const staying =
+              isBound || isReplaced ? [] : placesOf(unit).filter((machine) => !isDrained(cluster.state, machine));
+            for (const machine of staying.filter((id) => isStillGood(cluster.state, id, unit))) {
               assert.equal(now?.machines[machine]?.token, unit.machines[machine]?.token, `${unit.name} was moved`);
             }
           }
@@ -116,6 +195,13 @@ describe('whatever happens to a cluster', () => {
     );
   });
 });
+
+/** The machine has not come back with other metadata, or without a runtime, that the unit needs. */
+function isStillGood(state: ClusterState, id: string, { placement }: UnitRecord): boolean {
+  const machine = state.machines.get(id);
+  if (!machine || unmetMetadata(placement, machine.metadata) !== null) return false;
+  return placement.runtimes.every((runtime) => machine.runtimes.includes(runtime));
+}
 
 describe('reconciling', () => {
   test('a second time finds nothing to do', () => {
@@ -127,8 +213,9 @@ describe('reconciling', () => {
       fc.property(actions, actions, (history, more) => {
         const cluster = new PlayedCluster();
         for (const action of history) cluster.act(action);
-        const restored = new PlayedCluster(restoreState(serializeState(cluster.state)));
-        const resumed = new PlayedCluster(restoreState(serializeState(cluster.state)));
+        const before = cluster.commits.length;
+        const restored = new PlayedCluster(restoreState(serializeState(cluster.state)), before);
+        const resumed = new PlayedCluster(restoreState(serializeState(cluster.state)), before);
         for (const action of more) {
           restored.act(action);
           resumed.act(action);
@@ -143,11 +230,18 @@ describe('reconciling', () => {
   });
 });
 
+function isDrained(state: ClusterState, machine: string): boolean {
+  return (state.cordons.get(machine)?.drain ?? 'no') !== 'no';
+}
+
 /** The reasons of the ready machines, counted. */
 function rejectionsNow(state: ClusterState, unit: UnitRecord): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const machine of readyOf(state)) {
-    const reason = rejects(state, unit, machine) ?? 'none: it may take it';
+    // It may go back when nobody else takes it, once no copy can be running there any more.
+    const isLeft = state.moving.get(unit.name)?.from === machine.machine && state.leases.has(unit.name);
+    const why = isLeft ? 'it is moved away from there' : rejects(state, unit, machine);
+    const reason = why ?? 'none: it may take it';
     counts[reason] = (counts[reason] ?? 0) + 1;
   }
   return counts;

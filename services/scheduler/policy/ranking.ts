@@ -1,17 +1,73 @@
-import { type ClusterState, emptyLoad, type Load, type MachineRecord } from '../../../shared/domain/clusterState.ts';
+import {
+  type ClusterState,
+  emptyLoad,
+  type Load,
+  type MachineRecord,
+  type UnitRecord,
+} from '../../../shared/domain/clusterState.ts';
+import type { Score } from '../../../shared/domain/events.ts';
+import { templateOfName } from '../../../shared/domain/unitName.ts';
 
 /** How good a machine is for one more unit: the least reserved share first, then the fewest units, then the lowest id. */
-export interface Score {
-  /** The larger of the reserved shares of memory and CPU; 0 where nothing is reserved or the capacity is unknown. */
-  load: number;
-  units: number;
+export function scoreOf(machine: MachineRecord, load: Load = emptyLoad): Score {
+  return { load: loadOf(machine, load.memoryBytes, load.cpus), units: load.units };
 }
 
-export function scoreOf(machine: MachineRecord, load: Load = emptyLoad): Score {
-  return {
-    load: Math.max(share(load.memoryBytes, machine.capacity.memoryBytes), share(load.cpus, machine.capacity.cpus)),
-    units: load.units,
-  };
+/** The larger of the shares that are reserved, 0 to 1. */
+export function loadOf({ capacity }: MachineRecord, memoryBytes: number, cpus: number): number {
+  return Math.max(share(memoryBytes, capacity.memoryBytes), share(cpus, capacity.cpus));
+}
+
+/** A unit with preferences ranks the machines for itself: by what it spreads over, then by its affinities, then as all. */
+export function rankFor(state: ClusterState, unit: UnitRecord): Ranked[] {
+  const preferred = preferenceScores(state, unit);
+  const ranked: Ranked[] = [];
+  for (const machine of state.machines.values()) {
+    if (machine.state !== 'ready') continue;
+    ranked.push({ machine, score: { ...scoreOf(machine, state.loads.get(machine.machine)), ...preferred(machine) } });
+  }
+  return ranked.sort(compareRanked);
+}
+
+/** Whether the unit ranks the machines otherwise than all others do. */
+export function hasPreferences({ placement: { preferences } }: UnitRecord): boolean {
+  return preferences?.spread !== undefined || preferences?.affinities !== undefined;
+}
+
+function preferenceScores(state: ClusterState, unit: UnitRecord): (machine: MachineRecord) => Partial<Score> {
+  const { spread, affinities } = unit.placement.preferences ?? {};
+  const counts = spread?.map((key) => ({ key, ...siblingsBy(state, unit, key) }));
+  return (machine) => ({
+    // A machine without the key is as good as one where all are.
+    ...(counts && {
+      spread: counts.map(({ key, byValue, all }) => countIn(byValue, machine.metadata[key]) ?? all + 1),
+    }),
+    ...(affinities && {
+      affinity: affinities.reduce(
+        (sum, { key, value, weight }) => sum + (machine.metadata[key] === value ? weight : 0),
+        0,
+      ),
+    }),
+  });
+}
+
+function countIn(byValue: ReadonlyMap<string, number>, value: string | undefined): number | undefined {
+  return value === undefined ? undefined : (byValue.get(value) ?? 0);
+}
+
+/** How many other instances of the unit's template are placed, by the value that their machine has. */
+function siblingsBy(state: ClusterState, unit: UnitRecord, key: string): { byValue: Map<string, number>; all: number } {
+  const byValue = new Map<string, number>();
+  let all = 0;
+  for (const name of state.instances.get(templateOfName(unit.name) ?? '')) {
+    if (name === unit.name) continue;
+    for (const machine of Object.keys(state.units.get(name)?.machines ?? {})) {
+      const value = state.machines.get(machine)?.metadata[key];
+      if (value !== undefined) byValue.set(value, (byValue.get(value) ?? 0) + 1);
+      all++;
+    }
+  }
+  return { byValue, all };
 }
 
 /** A rounded share, so that sums of fractions in another order rank the same. */
@@ -26,10 +82,11 @@ export interface Ranked {
 
 /**
  * The ready machines, best first: a binary heap, so that taking the best and giving it back after a placement costs the
- * logarithm of their number.
+ * logarithm of their number. A machine that is put again has its new load; its older entry is passed over.
  */
 export class Ranking {
   readonly #heap: Ranked[] = [];
+  readonly #current = new Map<string, Ranked>();
   readonly #state: ClusterState;
 
   constructor(state: ClusterState) {
@@ -38,17 +95,28 @@ export class Ranking {
   }
 
   get size(): number {
-    return this.#heap.length;
+    return this.#current.size;
   }
 
   /** Enters a machine with the load that it has now. */
   put(machine: MachineRecord): void {
-    this.#heap.push({ machine, score: scoreOf(machine, this.#state.loads.get(machine.machine)) });
+    const ranked = { machine, score: scoreOf(machine, this.#state.loads.get(machine.machine)) };
+    this.#current.set(machine.machine, ranked);
+    this.#heap.push(ranked);
     this.#up(this.#heap.length - 1);
   }
 
   /** Takes the best machine out. */
   take(): Ranked | undefined {
+    for (let best = this.#pop(); best !== undefined; best = this.#pop()) {
+      if (this.#current.get(best.machine.machine) !== best) continue;
+      this.#current.delete(best.machine.machine);
+      return best;
+    }
+    return undefined;
+  }
+
+  #pop(): Ranked | undefined {
     const best = this.#heap[0];
     const last = this.#heap.pop();
     if (last !== undefined && last !== best) {
@@ -92,8 +160,19 @@ export class Ranking {
 
 export function compareRanked(a: Ranked, b: Ranked): number {
   return (
+    compareSpread(a.score.spread, b.score.spread) ||
+    (b.score.affinity ?? 0) - (a.score.affinity ?? 0) ||
     a.score.load - b.score.load ||
     a.score.units - b.score.units ||
     (a.machine.machine < b.machine.machine ? -1 : a.machine.machine > b.machine.machine ? 1 : 0)
   );
+}
+
+/** Negative: `a` has fewer, by the first key that differs. */
+export function compareSpread(a: readonly number[] = [], b: readonly number[] = []): number {
+  for (const [index, count] of a.entries()) {
+    const difference = count - (b[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }

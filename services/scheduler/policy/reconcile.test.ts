@@ -4,7 +4,8 @@ import type { ClusterEvent, Event, MachineFacts } from '../../../shared/domain/e
 import type { Placement, Resources } from '../../../shared/domain/unitSpec.ts';
 import { fold } from '../../../test/support/deciderSpec.ts';
 import { joined, placed, submission, submitted } from '../../../test/support/samples.ts';
-import { makesRoom, reconcile, type Task } from './reconcile.ts';
+import { makesRoom, reconcile } from './reconcile.ts';
+import type { Task } from './work.ts';
 
 const launch = (unit: string): ClusterEvent => ({ type: 'UnitLaunchRequested', unit });
 
@@ -21,6 +22,9 @@ function tasksAfter(events: Event[], { includeWaiting = false, maxTasks = 100 } 
 function shortly(tasks: Task[]): string[] {
   return tasks.map((task) => {
     if (task.type === 'UnitPlaced') return `${task.unit} → ${task.machine}`;
+    if (task.type === 'MachineDrained') return `${task.machine} is drained`;
+    if (!('unit' in task)) return task.type;
+    if (task.type === 'UnitLoadRequested') return `${task.unit} is stopped`;
     return task.type === 'UnitEvicted' ? `${task.unit} ✗ ${task.machine}` : `${task.unit} waits`;
   });
 }

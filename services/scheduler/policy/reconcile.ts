@@ -1,11 +1,19 @@
-import { evolve, type Moment } from '../../../shared/domain/cluster.ts';
+import type { Moment } from '../../../shared/domain/cluster.ts';
 import type { ClusterState, UnitRecord } from '../../../shared/domain/clusterState.ts';
 import type { ClusterEvent } from '../../../shared/domain/events.ts';
-import { rejects, stillFits } from './filters.ts';
-import { type Ranked, Ranking, scoreOf } from './ranking.ts';
-
-/** What is to be done so that the units are where they should be; each task is the event that will record it. */
-export type Task = Extract<ClusterEvent, { type: 'UnitPlaced' | 'UnitEvicted' | 'UnitLeftWaiting' }>;
+import { followedBy } from '../../../shared/domain/following.ts';
+import { awaitedBy, endAwaitsOfLost, type Left } from './awaiting.ts';
+import { drainMachines } from './draining.ts';
+import { fits, rejects, stillFits } from './filters.ts';
+import { pickBesideOpponents, stopOpponents } from './opposing.ts';
+import { preempt, priorityOf } from './preempting.ts';
+import { type Ranked, scoreOf } from './ranking.ts';
+import { rebalance } from './rebalancing.ts';
+import { evictReplaced, placeOfReplaced } from './replacing.ts';
+import { depthOf, placesOfFollowers, welcomesFollowers } from './requiring.ts';
+import { reschedule } from './rescheduling.ts';
+import { rollOut } from './rolling.ts';
+import { countReason, type Destination, type Task, Work } from './work.ts';
 
 export interface ReconcileOptions {
   /** Also look again at units that found no machine before: something has changed that may have made room. */
@@ -13,6 +21,8 @@ export interface ReconcileOptions {
   /** Stop after so many tasks; the rest is still pending and comes next time. */
   maxTasks: number;
   moment: Moment;
+  /** The places that units have lost earlier in the same round. */
+  left?: Left;
 }
 
 /**
@@ -20,12 +30,23 @@ export interface ReconcileOptions {
  * are those whose place the state itself knows to be open. `state` is a draft; the tasks are applied to it.
  */
 export function reconcile(state: ClusterState, options: ReconcileOptions): Task[] {
-  const work = new Work(state, options.moment);
-  const open = [...state.pending.keys(), ...(options.includeWaiting ? state.waiting.keys() : [])];
-  // Placing a unit can open another one's place (MachineOf=), hence the rounds; who was looked at is not pending any more.
+  const work = new Work(state, options.moment, options.maxTasks, options.left);
+  endAwaitsOfLost(work);
+  placeAll(work, [...state.pending.keys(), ...(options.includeWaiting ? state.waiting.keys() : [])]);
+  reschedule(work);
+  drainMachines(work);
+  rollOut(work);
+  rebalance(work);
+  placeAll(work, [...state.pending.keys()]);
+  return work.tasks;
+}
+
+/** Placing a unit can open another one's place (MachineOf=), hence the rounds; who was looked at is not pending any more. */
+function placeAll(work: Work, open: string[]): void {
+  const { state } = work;
   for (let round = open; round.length > 0; round = [...state.pending.keys()]) {
-    for (const name of followersLast(state, round)) {
-      if (work.tasks.length >= options.maxTasks) return work.tasks;
+    for (const name of inOrder(state, round)) {
+      if (work.isFull) return;
       const unit = state.units.get(name);
       // What was placed before it in this round may have settled its place too.
       if (!unit || !(state.pending.has(name) || state.waiting.has(name))) continue;
@@ -33,90 +54,94 @@ export function reconcile(state: ClusterState, options: ReconcileOptions): Task[
       else placeOnce(work, unit);
     }
   }
-  return work.tasks;
 }
 
-/** A follower can only be placed after the unit that it follows. */
-function followersLast(state: ClusterState, names: string[]): string[] {
-  const isFollower = (name: string) => state.units.get(name)?.placement.machineOf !== undefined;
-  return [...names.filter((name) => !isFollower(name)), ...names.filter(isFollower)];
+/** The most important first; a follower can only be placed after the units that it follows. */
+function inOrder(state: ClusterState, names: string[]): string[] {
+  const depths = new Map(names.map((name) => [name, depthOf(state, name)]));
+  const priorities = new Map(names.map((name) => [name, priorityIn(state, name)]));
+  const isEqual = names.every((name) => priorities.get(name) === 0 && depths.get(name) === 0);
+  // Sorting is stable; mostly there is nothing to sort.
+  if (isEqual) return names;
+  const rank = (name: string) => ({ priority: priorities.get(name) ?? 0, depth: depths.get(name) ?? 0 });
+  return [...names].sort((a, b) => rank(b).priority - rank(a).priority || rank(a).depth - rank(b).depth);
 }
 
-/** The draft, what was done to it so far, and the machines as they rank now. */
-class Work {
-  readonly state: ClusterState;
-  readonly tasks: Task[] = [];
-  readonly #moment: Moment;
-  #ranking: Ranking | null = null;
-
-  constructor(state: ClusterState, moment: Moment) {
-    this.state = state;
-    this.#moment = moment;
-  }
-
-  apply(task: Task): void {
-    this.tasks.push(task);
-    evolve(this.state, task, this.#moment);
-  }
-
-  /** Made when it is first needed: most rounds place nothing. */
-  get ranking(): Ranking {
-    this.#ranking ??= new Ranking(this.state);
-    return this.#ranking;
-  }
-
-  /** Loads have changed in a way that the ranking was not told of. */
-  dropRanking(): void {
-    this.#ranking = null;
-  }
+function priorityIn(state: ClusterState, name: string): number {
+  const unit = state.units.get(name);
+  if (!unit) return 0;
+  const leaders = [unit.placement.machineOf ?? [], ...followedBy(state, name)].flat();
+  // A follower is no more urgent than what it follows.
+  return Math.min(priorityOf(unit), ...leaders.flatMap((leader) => state.units.get(leader) ?? []).map(priorityOf));
 }
 
 function placeOnce(work: Work, unit: UnitRecord): void {
   const { state } = work;
+  const startedNow = work.isStartedNow(unit);
   for (const id of Object.keys(unit.machines)) {
     const machine = state.machines.get(id);
     const reason = (machine && stillFits(state, unit, machine)) ?? state.pending.get(unit.name) ?? 'machine unknown';
     work.apply({ type: 'UnitEvicted', unit: unit.name, machine: id, reason });
-    work.dropRanking();
   }
-  const { winner, rejected } = pick(work, unit);
+  const destination = moveOf(state, unit) ?? replacing(state, unit) ?? besideFollowers(state, unit);
+  const { winner: free, rejected } = pickPlace(work, unit, destination);
+  const winner =
+    (free && withFollowers(work, unit, destination)) ??
+    free ??
+    (preempt(work, unit) ? work.pick(unit, destination).winner : undefined) ??
+    (startedNow ? pickBesideOpponents(work, unit, destination) : undefined);
   if (!winner) return leaveWaiting(work, unit, rejected);
-  work.apply({
-    type: 'UnitPlaced',
-    unit: unit.name,
-    machine: winner.machine.machine,
-    reason: state.pending.get(unit.name) ?? state.waiting.get(unit.name)?.why ?? '',
-    score: winner.score,
-    rejected,
+  const { machine, score } = winner;
+  const reason = state.pending.get(unit.name) ?? state.waiting.get(unit.name)?.why ?? '';
+  const awaited = awaitedBy(state, unit, machine.machine, work.left);
+  const awaits = awaited === undefined ? {} : { awaits: awaited };
+  work.apply({ type: 'UnitPlaced', unit: unit.name, machine: machine.machine, reason, score, rejected, ...awaits });
+  evictReplaced(work, unit, machine.machine);
+  stopOpponents(work, unit, machine.machine);
+}
+
+/**
+ * A unit that is moved goes back where it was when nobody else takes it any more: a machine that would have may be
+ * cordoned by now. While its lease goes on, that is not known yet.
+ */
+function pickPlace(work: Work, unit: UnitRecord, destination: Destination | undefined): ReturnType<Work['pick']> {
+  const picked = work.pick(unit, destination);
+  const mayGoBack = destination?.from !== undefined && !work.state.leases.has(unit.name);
+  return picked.winner === undefined && mayGoBack ? work.pick(unit) : picked;
+}
+
+/** The best of the machines where those that require the unit can follow it, if there is one. */
+function withFollowers(work: Work, unit: UnitRecord, destination: Destination | undefined): Ranked | undefined {
+  const welcomes = welcomesFollowers(work.state, unit, (one, machine) => fits(work.state, one, machine));
+  if (welcomes === null) return undefined;
+  const { winner } = work.pick(
+    unit,
+    destination,
+    (state, one, machine) => rejects(state, one, machine) ?? (welcomes(machine) ? null : 'no room for its followers'),
+  );
+  return winner;
+}
+
+/** Where a unit that is moved should not, and should, go. */
+function moveOf(state: ClusterState, unit: UnitRecord): Destination | undefined {
+  const { from, to } = state.moving.get(unit.name) ?? {};
+  if (from === undefined) return undefined;
+  // What was asked for may have become impossible since.
+  const asked = to === undefined ? undefined : state.machines.get(to);
+  return asked && rejects(state, unit, asked) === null ? { from, to } : { from };
+}
+
+function replacing(state: ClusterState, unit: UnitRecord): Destination | undefined {
+  const to = placeOfReplaced(state, unit);
+  return to === undefined ? undefined : { to, why: 'it replaces a unit on another machine' };
+}
+
+function besideFollowers(state: ClusterState, unit: UnitRecord): Destination | undefined {
+  const to = placesOfFollowers(state, unit).find((id) => {
+    const machine = state.machines.get(id);
+    return machine !== undefined && rejects(state, unit, machine) === null;
   });
-  work.ranking.put(winner.machine);
-}
-
-/** Takes machines best first until one may take the unit; the others go back. The winner stays out of the ranking. */
-function pick({ state, ranking }: Work, unit: UnitRecord) {
-  const rejected: Record<string, number> = {};
-  const passedOver: Ranked[] = [];
-  let winner: Ranked | undefined;
-  for (let best = ranking.take(); best !== undefined; best = ranking.take()) {
-    const reason = rejects(state, unit, best.machine);
-    if (reason === null) {
-      winner = best;
-      break;
-    }
-    count(rejected, reason);
-    passedOver.push(best);
-  }
-  for (const { machine } of passedOver) ranking.put(machine);
-  return { winner, rejected };
-}
-
-/** An event tells so many reasons apart: on a large cluster every machine may have another unit that conflicts. */
-const maxReasons = 20;
-
-function count(rejected: Record<string, number>, reason: string): void {
-  const isTold = reason in rejected || Object.keys(rejected).length < maxReasons;
-  const told = isTold ? reason : 'other reasons';
-  rejected[told] = (rejected[told] ?? 0) + 1;
+  return to === undefined ? undefined : { to, why: 'units that require it are on another machine' };
 }
 
 /** Recorded when it is news: the first time, and when the reasons are other ones. */
@@ -133,7 +158,7 @@ function placeEverywhere(work: Work, unit: UnitRecord): void {
     if (machine.state !== 'ready') continue;
     const isPlaced = Object.hasOwn(unit.machines, machine.machine);
     const reason = (isPlaced ? stillFits : rejects)(state, unit, machine);
-    if (reason !== null) count(rejected, reason);
+    if (reason !== null) countReason(rejected, reason);
     if (isPlaced && reason !== null) {
       work.apply({ type: 'UnitEvicted', unit: unit.name, machine: machine.machine, reason });
     } else if (!isPlaced && reason === null) {
@@ -142,7 +167,6 @@ function placeEverywhere(work: Work, unit: UnitRecord): void {
       work.apply({ type: 'UnitPlaced', unit: unit.name, machine: machine.machine, reason: why, score, rejected: {} });
     }
   }
-  work.dropRanking();
   leaveWaiting(work, unit, rejected);
 }
 
@@ -159,10 +183,14 @@ export function makesRoom(event: { type: string }): boolean {
 const roomMakers = new Set<string>([
   'MachineJoined',
   'MachineMetadataChanged',
+  'MachineUncordoned',
   'MachineLost',
   'MachineLeft',
   'UnitSubmitted',
   'UnitDestroyed',
   'UnitUnloadRequested',
+  'UnitLoadRequested',
   'UnitEvicted',
+  'UnitLeaseEnded',
+  'UnitMayReturn',
 ] satisfies ClusterEvent['type'][]);

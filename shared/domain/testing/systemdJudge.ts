@@ -36,7 +36,7 @@ export async function judge(units: Record<string, string>): Promise<Map<string, 
 }
 
 /** It exits with 1 when it warns, which is not a failure here. */
-async function verify(paths: string[], env: NodeJS.ProcessEnv): Promise<{ stdout: string; stderr: string }> {
+export async function verify(paths: string[], env: NodeJS.ProcessEnv): Promise<{ stdout: string; stderr: string }> {
   const options = { env, maxBuffer: 256 * 1024 * 1024 };
   return run('systemd-analyze', ['verify', '--man=no', ...paths], options).catch((error: unknown) => {
     if (error instanceof Error && 'stdout' in error && 'stderr' in error && 'code' in error && error.code === 1) {
@@ -50,7 +50,7 @@ function emptyVerdict(): Verdict {
   return { fields: new Map(), complaints: new Set(), commands: new Map() };
 }
 
-function readDump(dump: string): Map<string, Verdict> {
+export function readDump(dump: string): Map<string, Verdict> {
   const verdicts = new Map<string, Verdict>();
   let verdict = emptyVerdict();
   let list: string[][] = [];

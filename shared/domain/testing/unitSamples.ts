@@ -115,6 +115,7 @@ export const values: Record<string, fc.Arbitrary<string>> = {
   RemainAfterExit: booleans,
   UMask: fc.constantFrom('0', '022', '7777', '10000', '8', '0777', '-1', 'x'),
   Restart: fc.constantFrom('no', 'always', 'on-failure', 'yes', 'on-watchdog', 'On-failure'),
+  OOMPolicy: fc.constantFrom('continue', 'stop', 'kill', 'Kill', 'yes', 'none', 'restart'),
   KillMode: fc.constantFrom('control-group', 'process', 'mixed', 'group'),
   SuccessExitStatus: fc.oneof(
     signals.filter((text) => !/^\d+$/.test(text)),

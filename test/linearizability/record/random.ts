@@ -2,7 +2,7 @@
 export interface Random {
   /** From 0 to below `below`. */
   integer(below: number): number;
-  pick<T>(items: readonly [T, ...T[]]): T;
+  pick<const T>(items: readonly [T, ...T[]]): T;
   /** True in a share `share` of the cases. */
   chance(share: number): boolean;
   /** Another sequence, for somebody who draws at times of their own. */

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { ServerStream } from '../http2/serverStream.ts';
 import type { Sendable } from '../wire/codec.ts';
 import type { GrpcStatus } from './grpcStatus.ts';
 
@@ -22,24 +22,12 @@ export interface StreamCall<Response> extends Call {
 }
 
 /** A call on a stream of an HTTP/2 connection. */
-export function createCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Call {
+export function createCall(stream: ServerStream): Call {
   return {
-    metadata(name) {
-      const value = headers[name];
-      return Array.isArray(value) ? value[0] : value;
-    },
+    metadata: (name) => stream.headers.get(name),
     get closed() {
-      return stream.closed || stream.destroyed;
+      return stream.closed;
     },
-    onClosed(listener) {
-      let isOver = false;
-      const once = () => {
-        if (!isOver) listener();
-        isOver = true;
-      };
-      // Answered; what its client does with its own half of the stream does not matter. Or gone away.
-      stream.once('finish', once);
-      stream.once('close', once);
-    },
+    onClosed: (listener) => stream.onClosed(listener),
   };
 }

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { ServerStream } from '../http2/serverStream.ts';
 import { GrpcCode, GrpcStatus } from './grpcStatus.ts';
 
 /** What calls have in common: limits, and who is told of bugs. */
@@ -17,7 +17,7 @@ export interface CallEnvironment {
 /** One remote procedure and how its calls are answered. */
 export interface Route {
   path: string;
-  open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, environment: CallEnvironment): void;
+  open(stream: ServerStream, environment: CallEnvironment): void;
 }
 
 /**

@@ -1,9 +1,9 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { ServerStream } from '../http2/serverStream.ts';
 import type { Codec, Method, Sendable } from '../wire/codec.ts';
 import { createCall, type StreamCall } from './call.ts';
 import { FrameReader } from './frameReader.ts';
 import { GrpcCode, GrpcStatus } from './grpcStatus.ts';
-import { frameOf, respondStatus, responseHeaders, responseOptions, trailersOf } from './respond.ts';
+import { frameOf, respondStatus, responseHeaders, trailersOf } from './respond.ts';
 import { type CallEnvironment, frameOverheadBytes, internalError, type Route } from './route.ts';
 import { decode } from './unary.ts';
 
@@ -22,8 +22,8 @@ export function streaming<Request, Response>(
 ): Route {
   return {
     path: method.path,
-    open(stream, headers, environment) {
-      const call = createStreamCall(stream, headers, method.response);
+    open(stream, environment) {
+      const call = createStreamCall(stream, method.response);
       try {
         receive(stream, call, method.request, begin(call), environment);
       } catch (error) {
@@ -35,7 +35,7 @@ export function streaming<Request, Response>(
 }
 
 function receive<Request, Response>(
-  stream: ServerHttp2Stream,
+  stream: ServerStream,
   call: StreamCall<Response>,
   codec: Codec<Request>,
   handler: StreamHandler<Request>,
@@ -69,49 +69,36 @@ function receive<Request, Response>(
     if (frames.isWithinMessage) call.end(new GrpcStatus(GrpcCode.Internal, 'the call ended within a message'));
     else handler.end?.();
   }
-  stream.on('data', (chunk: Buffer) => {
-    frames.push(chunk);
-    void takeMessages();
-  });
-  stream.on('end', () => {
-    ended = true;
-    void takeMessages();
+  stream.receive({
+    data(chunk) {
+      frames.push(chunk);
+      void takeMessages();
+    },
+    end() {
+      ended = true;
+      void takeMessages();
+    },
   });
 }
 
-/** What is sent in one go goes to the socket in one go. */
-function gather(stream: ServerHttp2Stream): void {
-  if (stream.writableCorked > 0) return;
-  stream.cork();
-  process.nextTick(() => stream.uncork());
-}
-
-function createStreamCall<Response>(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  codec: Codec<Response>,
-): StreamCall<Response> {
-  let status: GrpcStatus | undefined;
+function createStreamCall<Response>(stream: ServerStream, codec: Codec<Response>): StreamCall<Response> {
   let ended = false;
-  stream.once('wantTrailers', () => stream.sendTrailers(trailersOf(status)));
-  const call = createCall(stream, headers);
+  const call = createCall(stream);
   return Object.assign(call, {
     send(message: Sendable<Response>): boolean {
       if (ended || call.closed) return false;
-      if (!stream.headersSent) stream.respond(responseHeaders, responseOptions);
-      gather(stream);
+      stream.respond(responseHeaders);
       return stream.write(frameOf(codec, message));
     },
     onDrain(listener: () => void): void {
-      stream.on('drain', listener);
+      stream.onDrain(listener);
     },
     end(reason?: GrpcStatus): void {
       if (ended || call.closed) return;
       ended = true;
-      status = reason;
       if (!stream.headersSent && reason !== undefined) return respondStatus(stream, reason);
-      if (!stream.headersSent) stream.respond(responseHeaders, responseOptions);
-      stream.end();
+      stream.respond(responseHeaders);
+      stream.end(trailersOf(reason));
     },
   });
 }

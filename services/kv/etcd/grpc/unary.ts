@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from 'node:http2';
+import type { ServerStream } from '../http2/serverStream.ts';
 import type { Codec, Method, Sendable } from '../wire/codec.ts';
 import { MalformedMessageError, ProtoReader } from '../wire/protoReader.ts';
 import { type Call, createCall } from './call.ts';
@@ -22,23 +22,23 @@ export function unary<Request, Response>(
 ): Route {
   return {
     path: method.path,
-    open(stream, headers, environment) {
+    open(stream, environment) {
       receiveOne(stream, environment, (message) => {
         const request = decode(method.request, message, environment);
         if (request instanceof GrpcStatus) return respondStatus(stream, request);
         const full = environment.enter();
         if (full !== null) return respondStatus(stream, full);
-        void answer(stream, environment, method.response, () => handle(request, createCall(stream, headers)));
+        void answer(stream, environment, method.response, () => handle(request, createCall(stream)));
       });
     },
   };
 }
 
 /** Reads the request; `onMessage` is called with it, at most once. */
-function receiveOne(stream: ServerHttp2Stream, environment: CallEnvironment, onMessage: (message: Buffer) => void) {
+function receiveOne(stream: ServerStream, environment: CallEnvironment, onMessage: (message: Buffer) => void) {
   const frames = new FrameReader(environment.maxRequestBytes + frameOverheadBytes);
   let done = false;
-  stream.on('data', (chunk: Buffer) => {
+  function data(chunk: Buffer): void {
     if (done) return;
     frames.push(chunk);
     const message = frames.next();
@@ -51,14 +51,15 @@ function receiveOne(stream: ServerHttp2Stream, environment: CallEnvironment, onM
       environment.onError(error);
       respondStatus(stream, internalError);
     }
-  });
-  stream.on('end', () => {
+  }
+  function end(): void {
     if (!done) respondStatus(stream, new GrpcStatus(GrpcCode.Internal, 'the call ended before its request'));
-  });
+  }
+  stream.receive({ data, end });
 }
 
 async function answer<Response>(
-  stream: ServerHttp2Stream,
+  stream: ServerStream,
   environment: CallEnvironment,
   codec: Codec<Response>,
   handle: () => Answer<Response> | Promise<Answer<Response>>,

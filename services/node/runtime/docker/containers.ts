@@ -1,13 +1,16 @@
 /** Makes containers, and gets out of their way what an earlier activation left behind. */
+import { readFile, writeFile } from 'node:fs/promises';
 import type { CreateBody, DockerRun } from '../../../../shared/domain/dockerRun.ts';
 import { StartError } from '../runtime.ts';
 import { type ContainerState, type Engine, EngineUnreachableError, isConflict, isMissing } from './engine.ts';
 import type { SentSignals } from './follow.ts';
+import type { Images } from './images.ts';
 import { labelFilter, type Owner, ownerOf } from './labels.ts';
 
 export interface ContainersContext {
   engine: Engine;
   signals: SentSignals;
+  images: Images;
 }
 
 /** Who wants a container, by right of which placement. */
@@ -29,22 +32,48 @@ export async function createContainer(
   run: DockerRun,
   options: { name?: string; body: CreateBody },
 ): Promise<string> {
-  const { engine } = context;
-  if (run.pull === 'always') await pullImage(engine, run);
-  const { platform } = run;
-  const create = () => engine.createContainer({ ...options, ...(platform === undefined ? {} : { platform }) });
+  const id = await create(context, claim, run, options);
+  if (run.cidFile !== undefined) await writeId(context, run.cidFile, id);
+  return id;
+}
+
+/** `--cidfile`: it must not be there, or be of a container that is gone: an agent that was killed could not remove it. */
+async function writeId(context: ContainersContext, path: string, id: string): Promise<void> {
   try {
-    return await create();
+    const old = await readFile(path, 'utf8').catch(() => null);
+    if (old !== null && (await context.engine.inspectContainer(old.trim() || 'none'))) {
+      throw new StartError(`--cidfile: ${path} is there and names a container that exists: remove it in ExecStartPre=`);
+    }
+    await writeFile(path, id);
+  } catch (cause) {
+    await discard(context, id).catch(() => undefined);
+    if (cause instanceof StartError) throw cause;
+    throw new StartError(`--cidfile: ${path} cannot be written: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function create(
+  context: ContainersContext,
+  claim: Claim,
+  run: DockerRun,
+  options: { name?: string; body: CreateBody },
+): Promise<string> {
+  const { engine } = context;
+  if (run.pull === 'always') await pullImage(context, claim.unit, run);
+  const { platform } = run;
+  const attempt = () => engine.createContainer({ ...options, ...(platform === undefined ? {} : { platform }) });
+  try {
+    return await attempt();
   } catch (error) {
     if (isConflict(error) && options.name !== undefined) await freeName(context, claim, options.name, error);
-    else if (isMissing(error) && !(await engine.hasImage(run.image))) await fetchMissing(engine, run);
+    else if (isMissing(error) && !(await engine.hasImage(run.image))) await fetchMissing(context, claim.unit, run);
     else throw error;
   }
   // What was in the way is gone; there may still be the other thing (no image, and the name taken).
-  return create().catch(async (error: unknown) => {
+  return attempt().catch(async (error: unknown) => {
     if (!isConflict(error) || options.name === undefined) throw error;
     await freeName(context, claim, options.name, error);
-    return create();
+    return attempt();
   });
 }
 
@@ -60,14 +89,14 @@ export async function startCreated(engine: Engine, container: string, run: Docke
   await engine.startContainer(container);
 }
 
-async function fetchMissing(engine: Engine, run: DockerRun): Promise<void> {
+async function fetchMissing(context: ContainersContext, unit: string, run: DockerRun): Promise<void> {
   if (run.pull === 'never') throw new StartError(`image ${run.image} is not on this machine, and --pull=never`);
-  await pullImage(engine, run);
+  await pullImage(context, unit, run);
 }
 
-async function pullImage(engine: Engine, run: DockerRun): Promise<void> {
+async function pullImage({ images }: ContainersContext, unit: string, run: DockerRun): Promise<void> {
   try {
-    await engine.pull(run.image, run.platform, new AbortController().signal);
+    await images.pull(unit, run.image, run.platform, new AbortController().signal);
   } catch (cause) {
     const answer = cause instanceof Error ? cause.message : String(cause);
     throw new StartError(`image ${run.image} could not be pulled: ${answer}`, { cause });

@@ -1,13 +1,15 @@
 /** Control commands (ExecStartPre=, ExecStop= …): docker's own verbs, and commands in a container of their own. */
 import { delay } from '../../../../shared/clock/clock.ts';
 import type { DockerCommand, DockerExec } from '../../../../shared/domain/dockerCommand.ts';
+import type { DockerRequests, EngineRequest } from '../../../../shared/domain/dockerObjects.ts';
 import type { DockerRun } from '../../../../shared/domain/dockerRun.ts';
 import type { Exit, RunRequest } from '../runtime.ts';
-import { finishBody, resolveEnv } from './containerBody.ts';
+import { finishBody, readEnvFiles, resolveEnv } from './containerBody.ts';
 import { asStartError, createContainer, discard, startCreated } from './containers.ts';
 import type { ControlOutput } from './controlOutput.ts';
-import { type ContainerState, type Engine, EngineError, EngineUnreachableError } from './engine.ts';
+import { type ContainerState, type Engine, EngineError, EngineUnreachableError, isMissing } from './engine.ts';
 import { canonicalSignal, type FollowContext, followToEnd, sendSignal } from './follow.ts';
+import type { Images } from './images.ts';
 import { labelKeys, ownerOf } from './labels.ts';
 import { readLines } from './lines.ts';
 
@@ -16,6 +18,7 @@ export interface ControlContext extends FollowContext {
   machine: string;
   node: string;
   output: ControlOutput;
+  images: Images;
 }
 
 /** How an aborted command ends: like one that its agent killed. */
@@ -36,9 +39,10 @@ export async function runDockerCommand(
   try {
     if (command.verb === 'exec') return await execInContainer(context, request, command, abort);
     if (command.verb === 'pull') {
-      await context.engine.pull(command.image, command.platform, abort);
+      await context.images.pull(request.unit, command.image, command.platform, abort);
       return { kind: 'exited', code: 0 };
     }
+    if (command.verb === 'request') return await makeRequests(context, request, command, abort);
     return await actOnContainers(context, request, command, abort);
   } catch (error) {
     if (abort.aborted) return aborted;
@@ -108,6 +112,41 @@ async function copyOutput(context: ControlContext, unit: string, output: AsyncIt
   }
 }
 
+/** Like the docker command: every name is tried, and one failure makes the whole fail. */
+async function makeRequests(
+  context: ControlContext,
+  { unit }: RunRequest,
+  { requests }: DockerRequests,
+  abort: AbortSignal,
+): Promise<Exit> {
+  let code = 0;
+  for (const request of requests) {
+    try {
+      context.output.append(unit, await makeRequest(context, request));
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      if (!(request.force && isMissing(error))) {
+        code = 1;
+        context.output.append(unit, failureText(context, error));
+      }
+    }
+    if (abort.aborted) return aborted;
+  }
+  return { kind: 'exited', code };
+}
+
+/** What the docker command would print: what was asked about as it is, or what it is called. */
+async function makeRequest({ engine }: Pick<ControlContext, 'engine'>, request: EngineRequest): Promise<string> {
+  const [next, ...otherwise] = request.otherwise ?? [];
+  try {
+    const answer = await engine.request(request);
+    return request.method === 'GET' ? JSON.stringify(answer) : request.name;
+  } catch (error) {
+    if (next === undefined || !isMissing(error)) throw error;
+    return makeRequest({ engine }, { ...request, path: next, otherwise });
+  }
+}
+
 type ContainersCommand = Extract<DockerCommand, { containers: string[] }>;
 
 /** Like the docker command: every container is tried, and one failure makes the whole fail. */
@@ -121,8 +160,8 @@ async function actOnContainers(
   for (const name of command.containers) {
     try {
       const ended = await actOn(context, command, await findContainer(context, name), abort);
-      code ||= ended;
-      context.output.append(request.unit, name);
+      if (command.verb !== 'wait') code ||= ended;
+      context.output.append(request.unit, command.verb === 'wait' ? String(ended) : name);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       code = 1;
@@ -172,6 +211,14 @@ async function actOn(
         throw new EngineError(409, 'only Flotilla starts its own units');
       await engine.startContainer(id);
       return command.attach ? engine.waitContainer(id, abort) : 0;
+    case 'wait':
+      return engine.waitContainer(id, abort);
+    case 'pause':
+    case 'unpause':
+      await engine.request({ method: 'POST', path: `/containers/${id}/${command.verb}` });
+      return 0;
+    default:
+      return command satisfies never;
   }
 }
 
@@ -185,9 +232,10 @@ async function execInContainer(
 ): Promise<Exit> {
   const { id } = await findContainer(context, command.container);
   const { user, workingDir } = command;
+  const fromFiles = await readEnvFiles(command.envFiles, request.environment);
   const body = {
     Cmd: command.argv,
-    Env: resolveEnv(command.env, request.environment),
+    Env: resolveEnv([...fromFiles, ...command.env], request.environment),
     Tty: command.tty,
     Privileged: command.privileged,
     detach: command.detach,

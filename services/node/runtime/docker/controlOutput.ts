@@ -12,7 +12,7 @@ export interface ControlOutput {
   keep(unit: string, lines: readonly StampedLine[]): void;
   recent(unit: string): readonly StampedLine[];
   /** Calls `listener` for each new line; returns what takes it off again. */
-  subscribe(unit: string, listener: (text: string) => void): () => void;
+  subscribe(unit: string, listener: (line: StampedLine) => void): () => void;
   forget(unit: string): void;
 }
 
@@ -20,12 +20,13 @@ const keptLines = 1000;
 
 export function createControlOutput(clock: Clock): ControlOutput {
   const kept = new Map<string, StampedLine[]>();
-  const listeners = new Map<string, Set<(text: string) => void>>();
+  const listeners = new Map<string, Set<(line: StampedLine) => void>>();
   return {
     append(unit, text) {
       const stamp = new Date(clock.now()).toISOString();
-      kept.set(unit, [...(kept.get(unit) ?? []), { stamp, text }].slice(-keptLines));
-      for (const listener of listeners.get(unit) ?? []) listener(text);
+      const line = { stamp, text };
+      kept.set(unit, [...(kept.get(unit) ?? []), line].slice(-keptLines));
+      for (const listener of listeners.get(unit) ?? []) listener(line);
     },
     keep: (unit, lines) => void kept.set(unit, [...(kept.get(unit) ?? []), ...lines].slice(-keptLines)),
     recent: (unit) => kept.get(unit) ?? [],

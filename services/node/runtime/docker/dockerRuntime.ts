@@ -1,15 +1,31 @@
 /** The {@link Runtime} port on an {@link Engine}. */
-import type { DockerRun } from '../../../../shared/domain/dockerRun.ts';
-import type { Exit, MainProcess, RunRequest, Runtime, StartRequest } from '../runtime.ts';
+import type { CreateBody, DockerRun } from '../../../../shared/domain/dockerRun.ts';
+import { limitsBesideLine } from '../../policy/containerLimits.ts';
+import type { NoticeBoard } from '../notify/noticeBoard.ts';
+import {
+  assertMayStart,
+  type Exit,
+  type MainProcess,
+  type RunRequest,
+  type Runtime,
+  type StartRequest,
+} from '../runtime.ts';
+import { texts } from '../texts.ts';
+import { readWhole } from '../whole.ts';
 import { dockerCommandOf, finishBody, runInImage } from './containerBody.ts';
+import { type ContainerBoards, listenTo, openBoard, resumeBoard, withSocket } from './containerNotices.ts';
 import { asStartError, createContainer, discard, removeLeftovers, startCreated } from './containers.ts';
 import { type ControlContext, runContainer, runDockerCommand } from './control.ts';
-import type { Engine } from './engine.ts';
+import type { ContainerState, Engine } from './engine.ts';
 import { followToEnd, sendSignal } from './follow.ts';
+import { watchHealth } from './health.ts';
 import { type JournalContext, keepJournal, readJournal } from './journal.ts';
 import { defaultName, labelFilter, labelKeys, ownerOf } from './labels.ts';
+import type { MemoryWatch } from './memoryWatch.ts';
+import { openContainerSession } from './session.ts';
+import { usageOfContainer } from './usage.ts';
 
-export type RuntimeContext = ControlContext & JournalContext;
+export type RuntimeContext = ControlContext & JournalContext & { boards: ContainerBoards; memory: MemoryWatch };
 
 export function createEngineRuntime(context: RuntimeContext): Runtime {
   const { engine, node } = context;
@@ -23,12 +39,24 @@ export function createEngineRuntime(context: RuntimeContext): Runtime {
       const found = await engine.listContainers(labelFilter({ node }));
       return [...new Set(found.flatMap(({ labels }) => labels[labelKeys.unit] ?? []))].sort();
     },
+    async usage(unit) {
+      const found = await engine.listContainers(labelFilter({ node, unit, kind: 'main' }));
+      const running = found.find((container) => container.running);
+      return running ? usageOfContainer(engine, running.id) : null;
+    },
     async remove(unit) {
       const found = await engine.listContainers(labelFilter({ node, unit }));
       await Promise.all(found.map(({ id }) => discard(context, id)));
+      context.boards.of(unit).remove();
       context.output.forget(unit);
     },
-    journal: (unit, options) => readJournal(context, unit, options),
+    exec: (request) =>
+      openContainerSession(context, request).catch((error) => {
+        throw asStartError(engine, request.argv.join(' '), error);
+      }),
+    activity: (unit) => context.images.activity(unit),
+    journal: (unit, options) => texts(readJournal(context, unit, options)),
+    stampedJournal: (unit, options) => readJournal(context, unit, options),
   };
 }
 
@@ -46,10 +74,10 @@ async function start(context: RuntimeContext, request: StartRequest): Promise<Ma
   const run = await mainRun(context.engine, request);
   if (run === null) return startClient(context, request);
   try {
-    const id = await startContainer(context, request, run);
+    const { id, board } = await startContainer(context, request, run);
     context.starts.announce(request.unit);
     const state = await context.engine.inspectContainer(id);
-    return follow(context, id, request.token, state?.running ? state.pid : undefined);
+    return follow(context, id, request.token, state, board);
   } catch (error) {
     throw asStartError(context.engine, request.command.line, error);
   }
@@ -70,29 +98,56 @@ async function imageRun(engine: Engine, request: RunRequest, image: string): Pro
   }
 }
 
-async function startContainer(context: RuntimeContext, request: StartRequest, run: DockerRun): Promise<string> {
-  const { engine, machine, node } = context;
-  const { unit, hash, token, cluster, environment } = request;
-  const claim = { node, cluster, unit, token };
-  await keepJournal(context, unit);
-  await removeLeftovers(context, claim);
-  const name = run.name ?? defaultName(unit, machine);
-  const body = await finishBody(run, environment, { ...claim, machine, kind: 'main', hash });
-  const id = await createContainer(context, claim, run, { name, body });
-  try {
-    await startCreated(engine, id, run);
-  } catch (error) {
-    // What the discarding says is less telling than why it did not start; the next start removes what is left.
-    await discard(context, id).catch(() => undefined);
-    throw error;
-  }
-  return id;
+/** Beside a docker line the unit's own limits count, where the line says nothing else. */
+function limited(body: CreateBody, { service }: StartRequest): CreateBody {
+  return { ...body, HostConfig: limitsBesideLine(body.HostConfig, service.control, readWhole()) };
 }
 
-function follow(context: RuntimeContext, container: string, token: number, pid: number | undefined): MainProcess {
+/** The container's id and, where it talks, its board. */
+async function startContainer(
+  context: RuntimeContext,
+  request: StartRequest,
+  run: DockerRun,
+): Promise<{ id: string; board?: NoticeBoard }> {
+  const { engine, machine, node } = context;
+  const { unit, hash, token, cluster, environment, service } = request;
+  const claim = { node, cluster, unit, token };
+  const notify = listenTo(service, run.body);
+  const board = context.boards.of(unit);
+  await keepJournal(context, unit);
+  await removeLeftovers(context, claim);
+  board.remove();
+  const name = run.name ?? defaultName(unit, machine);
+  const finished = await finishBody(run, environment, { ...claim, machine, kind: 'main', hash, notify });
+  const plain = service.image === undefined ? limited(finished, request) : finished;
+  const body = notify === null ? plain : withSocket(plain, board, service);
+  if (notify !== null) await openBoard(board, notify);
+  let id: string | undefined;
+  try {
+    id = await createContainer(context, claim, run, { name, body });
+    assertMayStart(request);
+    await startCreated(engine, id, run);
+    return notify === null ? { id } : { id, board };
+  } catch (error) {
+    // What the discarding says is less telling than why it did not start; the next start removes what is left.
+    if (id !== undefined) await discard(context, id).catch(() => undefined);
+    board.remove();
+    throw error;
+  }
+}
+
+function follow(
+  context: RuntimeContext,
+  container: string,
+  token: number,
+  state: ContainerState | null,
+  board: NoticeBoard | undefined,
+): MainProcess {
+  const { pid, health } = state?.running ? state : {};
   let ended = false;
   const exited = followToEnd(context, container).then((exit) => {
     ended = true;
+    board?.close();
     return exit;
   });
   return {
@@ -100,6 +155,9 @@ function follow(context: RuntimeContext, container: string, token: number, pid: 
     token,
     exited,
     ...(pid === undefined || pid === 0 ? {} : { pid }),
+    ...(board === undefined ? {} : { notices: board }),
+    ...(health === undefined ? {} : { health, watchHealth: (told) => watchHealth(context, container, health, told) }),
+    watchMemory: (told) => context.memory.watch(container, told),
     // The engine can only reach a container's first process; that is what the docker command under systemd reaches too.
     signal: async (name) => (ended ? undefined : sendSignal(context, container, name)),
   };
@@ -138,5 +196,7 @@ async function adopt(
     .sort((a, b) => b.token - a.token);
   if (!newest) return null;
   const state = await engine.inspectContainer(newest.id);
-  return state && follow(context, newest.id, newest.token, state.running ? state.pid : undefined);
+  if (state === null) return null;
+  const board = await resumeBoard(context.boards.of(unit), state.labels[labelKeys.notify], state.running);
+  return follow(context, newest.id, newest.token, state, board);
 }

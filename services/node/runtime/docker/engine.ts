@@ -3,9 +3,13 @@
  * nothing else knows which client library speaks to the engine.
  */
 
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { PublishedPort } from '../../../../shared/domain/announce.ts';
+import type { EngineRequest } from '../../../../shared/domain/dockerObjects.ts';
 import type { CreateBody } from '../../../../shared/domain/dockerRun.ts';
+import type { Health } from '../../../../shared/domain/health.ts';
+import type { PullLine } from '../../../../shared/domain/pullProgress.ts';
+import type { RegistryAuth } from './credentials.ts';
 
 /** Every method throws {@link EngineError} or {@link EngineUnreachableError}, and has a time limit unless it says so. */
 export interface Engine {
@@ -31,6 +35,15 @@ export interface Engine {
   restartContainer(container: string, options: StopOptions): Promise<void>;
   removeContainer(container: string, options: { force: boolean; volumes: boolean }): Promise<void>;
 
+  /** One item each time that its health check says something else than before; without a time limit. */
+  healthChanges(container: string, signal: AbortSignal): Promise<AsyncIterable<unknown>>;
+
+  /**
+   * The containers with all these labels whose memory runs out, each time that it does, also where its main process runs
+   * on; without a time limit.
+   */
+  outOfMemory(labels: readonly string[], signal: AbortSignal): Promise<AsyncIterable<string>>;
+
   /** Its output so far, and with `follow` what comes, with time stamps; without a time limit. */
   logs(container: string, options: LogOptions): Promise<AsyncIterable<Uint8Array>>;
   /** Its output from now on; without a time limit. */
@@ -38,9 +51,22 @@ export interface Engine {
   /** Runs a command in a container; without a time limit. */
   exec(container: string, body: ExecBody, signal: AbortSignal): Promise<RunningExec>;
 
+  /** Runs a command in a container for somebody who is connected with it; without a time limit. */
+  openExec(container: string, options: OpenExecOptions): Promise<OpenExec>;
+
+  /** Any other request; what the engine answered. */
+  request(request: Pick<EngineRequest, 'method' | 'path' | 'query' | 'body'>): Promise<unknown>;
+
   hasImage(image: string): Promise<boolean>;
   /** Fetches an image from its registry. Gives up when nothing moves for a while. */
-  pull(image: string, platform: string | undefined, signal: AbortSignal): Promise<void>;
+  pull(image: string, options: PullOptions): Promise<void>;
+}
+
+export interface PullOptions {
+  platform: string | undefined;
+  auth: RegistryAuth | null;
+  signal: AbortSignal;
+  onProgress: (line: PullLine) => void;
 }
 
 export interface ContainerSummary {
@@ -59,6 +85,10 @@ export interface ContainerState {
   pid: number;
   exitCode: number;
   outOfMemory: boolean;
+  /** What its health check says; absent: it has none. */
+  health?: Health;
+  /** What the check printed last, one line, where it failed. */
+  complaint?: string;
   /** Its output is one plain stream, not frames of stdout and stderr. */
   tty: boolean;
   /** Ports that the machine has for it, sorted. */
@@ -94,6 +124,23 @@ export interface RunningExec {
   output: Readable;
   /** Null while it runs. */
   exitCode(): Promise<number | null>;
+}
+
+export interface OpenExecOptions {
+  argv: string[];
+  /** Its terminal's size; null: it has none. An engine older than 23 learns it by {@link OpenExec.resize} alone. */
+  tty: { columns: number; rows: number } | null;
+  interactive: boolean;
+  /** `$TERM`. */
+  term: string | undefined;
+}
+
+export interface OpenExec {
+  /** Both its input and its output; without a terminal the output is in frames. */
+  stream: Duplex;
+  resize(size: { columns: number; rows: number }): Promise<void>;
+  /** `code` is null while it runs; `pid` is the engine's number of it, 0 while there is none. */
+  state(): Promise<{ code: number | null; pid: number }>;
 }
 
 /** The engine answered, and said no. */

@@ -121,7 +121,7 @@ describe('the end of a container', () => {
       [0, false, { kind: 'exited', code: 0 }],
       [143, false, { kind: 'killed', signal: 'SIGTERM' }],
       [137, false, { kind: 'exited', code: 137 }],
-      [137, true, { kind: 'killed', signal: 'SIGKILL' }],
+      [137, true, { kind: 'killed', signal: 'SIGKILL', outOfMemory: true }],
       [1, true, { kind: 'exited', code: 1 }],
       [255, false, { kind: 'exited', code: 255 }],
     ];

@@ -59,7 +59,7 @@ function removed({ signals }: FollowContext, container: string): Exit {
  */
 export function exitOf(state: Pick<ContainerState, 'exitCode' | 'outOfMemory'>, sent: ReadonlySet<string>): Exit {
   const signal = signalName(state.exitCode - 128);
-  if (signal === 'SIGKILL' && state.outOfMemory) return { kind: 'killed', signal };
+  if (signal === 'SIGKILL' && state.outOfMemory) return { kind: 'killed', signal, outOfMemory: true };
   if (signal !== undefined && sent.has(signal)) return { kind: 'killed', signal };
   return { kind: 'exited', code: state.exitCode };
 }

@@ -3,6 +3,7 @@
  * reader that follows goes on with the unit's next container, and over an engine that goes away and comes back.
  */
 import { type Clock, delay } from '../../../../shared/clock/clock.ts';
+import { isWithin, type JournalLine, type JournalOptions } from '../runtime.ts';
 import type { ControlOutput } from './controlOutput.ts';
 import { type Engine, EngineError, EngineUnreachableError, isMissing } from './engine.ts';
 import { labelFilter } from './labels.ts';
@@ -16,18 +17,13 @@ export interface JournalContext {
   output: ControlOutput;
 }
 
-export interface JournalOptions {
-  lines: number;
-  follow: boolean;
-  signal: AbortSignal;
-}
-
 /** @throws {EngineUnreachableError} only without `follow`: a reader that follows waits. */
 export async function* readJournal(
   context: JournalContext,
   unit: string,
-  { lines, follow, signal }: JournalOptions,
-): AsyncGenerator<string> {
+  options: JournalOptions,
+): AsyncGenerator<JournalLine> {
+  const { lines, follow, signal } = options;
   // Of its own, so that a reader who just walks away ends it too.
   const ending = new AbortController();
   const end = () => ending.abort();
@@ -38,10 +34,15 @@ export async function* readJournal(
   const unsubscribe = context.output.subscribe(unit, channel.push);
   try {
     const reader = new LogReader(context, unit, ending.signal);
-    yield* lastLines([...(await reader.readLast(lines, follow)), ...printed], lines);
+    // Which of the lines are the last ones before a moment is known when all have been read.
+    const tail = options.since === undefined && options.until === undefined ? lines : undefined;
+    const past = [...(await reader.readLast(tail, follow)), ...printed].filter((line) =>
+      isWithin(timed(line), options),
+    );
+    yield* lastLines(past, lines).map(timed);
     if (!follow) return;
     reader.follow(channel.push).catch(channel.fail);
-    yield* channel.lines();
+    for await (const line of channel.lines()) yield timed(line);
   } finally {
     end();
     unsubscribe();
@@ -58,9 +59,13 @@ export async function keepJournal(context: JournalContext, unit: string): Promis
   context.output.keep(unit, await reader.readLast(keptOfEach, false));
 }
 
-function lastLines(lines: StampedLine[], count: number): string[] {
+function timed({ stamp, text }: StampedLine): JournalLine {
+  return { at: stamp === '' ? null : Date.parse(stamp), text };
+}
+
+function lastLines(lines: StampedLine[], count: number): StampedLine[] {
   const sorted = lines.sort((a, b) => (a.stamp < b.stamp ? -1 : a.stamp > b.stamp ? 1 : 0));
-  return sorted.slice(Math.max(0, sorted.length - count)).map(({ text }) => text);
+  return sorted.slice(Math.max(0, sorted.length - count));
 }
 
 const retryMs = 500;
@@ -81,12 +86,13 @@ class LogReader {
   }
 
   /** The last lines of the newest container. A `patient` reader takes an engine that is away for an empty log. */
-  async readLast(tail: number, patient: boolean): Promise<StampedLine[]> {
+  async readLast(tail: number | undefined, patient: boolean): Promise<StampedLine[]> {
     const lines: StampedLine[] = [];
     try {
       const container = await this.#newest();
       if (container !== undefined)
-        for await (const line of this.#read(container, { tail, follow: false })) lines.push(line);
+        for await (const line of this.#read(container, { ...(tail === undefined ? {} : { tail }), follow: false }))
+          lines.push(line);
     } catch (error) {
       if (!patient || !(error instanceof EngineUnreachableError)) throw error;
     }
@@ -94,7 +100,7 @@ class LogReader {
   }
 
   /** Hands on each new line until the signal aborts. */
-  async follow(push: (text: string) => void): Promise<void> {
+  async follow(push: (line: StampedLine) => void): Promise<void> {
     const { clock, starts } = this.#context;
     while (!this.#signal.aborted) {
       const nextStart = starts.next(this.#unit, this.#signal);
@@ -104,11 +110,11 @@ class LogReader {
   }
 
   /** True when there is nothing to come from that container any more; false when the log broke off. */
-  async #followNewest(push: (text: string) => void): Promise<boolean> {
+  async #followNewest(push: (line: StampedLine) => void): Promise<boolean> {
     try {
       const container = await this.#newest();
       if (container === undefined) return true;
-      for await (const { text } of this.#read(container, { follow: true })) push(text);
+      for await (const line of this.#read(container, { follow: true })) push(line);
       return (await this.#context.engine.inspectContainer(container))?.running !== true;
     } catch (error) {
       if (!this.#signal.aborted && !(error instanceof EngineUnreachableError)) throw error;
@@ -151,23 +157,23 @@ function secondsOf(stamp: string): string {
 
 /** Lines that several writers push, to be read by one. Ends when the signal aborts. */
 function createChannel(signal: AbortSignal) {
-  const pending: string[] = [];
+  const pending: StampedLine[] = [];
   let failure: unknown;
   let wake = () => {};
   signal.addEventListener('abort', () => wake());
   return {
-    push(text: string) {
-      pending.push(text);
+    push(line: StampedLine) {
+      pending.push(line);
       wake();
     },
     fail(error: unknown) {
       failure = error;
       wake();
     },
-    async *lines(): AsyncGenerator<string> {
+    async *lines(): AsyncGenerator<StampedLine> {
       while (!signal.aborted) {
-        const text = pending.shift();
-        if (text !== undefined) yield text;
+        const line = pending.shift();
+        if (line !== undefined) yield line;
         else if (failure !== undefined) throw failure;
         else {
           await new Promise<void>((resolve) => {

@@ -9,6 +9,8 @@ export const labelKeys = {
   hash: 'flotilla.hash',
   token: 'flotilla.token',
   kind: 'flotilla.kind',
+  /** Whose messages count (`notify/listener.ts`), where it may talk. */
+  notify: 'flotilla.notify',
   /** The unit asked for `--rm`: once it has ended, the container may go whenever it is in the way. */
   disposable: 'flotilla.rm',
 } as const;

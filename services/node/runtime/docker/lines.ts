@@ -39,6 +39,13 @@ function splitStamp(line: string): StampedLine {
   return { stamp: line.slice(0, blank), text: line.slice(blank + 1) };
 }
 
+/** A container's output as it comes, stdout and stderr apart. */
+export async function* readFrames(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<{ stream: 'out' | 'err'; data: Uint8Array }> {
+  for await (const { stream, data } of frames(chunks)) yield { stream: stream === 2 ? 'err' : 'out', data };
+}
+
 interface Frame {
   stream: number;
   data: Buffer;

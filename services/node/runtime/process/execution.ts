@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ExecCommand, ServiceSpec } from '../../../../shared/domain/unitSpec.ts';
 import { type RunRequest, StartError } from '../runtime.ts';
+import { limitPrefix, readOwnLimits, whyNotLimited } from './limitPrefix.ts';
+import { outputPrefix } from './outputPrefix.ts';
 
 export interface Execution {
   /** The command, behind the programs that change what it needs changed and then become it. */
@@ -28,17 +30,23 @@ const defaultUmask = 0o022;
  * 126 or 127 rather than with an error: the other program was executed.
  * @throws {StartError} something that it needs is not there.
  */
-export async function prepareExecution({ command, service, environment }: RunRequest): Promise<Execution> {
+export async function prepareExecution(
+  { command, service, environment }: RunRequest,
+  { keeper }: { keeper: boolean },
+): Promise<Execution> {
   const account = await accountOf(command, service);
   const program = await findProgram(command.path, environment.PATH ?? defaultPath);
-  // A shell that is given no PATH may make one up.
-  const inShell = environment.PATH !== undefined && Object.keys(environment).every(passesThroughShell);
+  // A shell that is given no PATH may make one up; and Perl's own variables are not for the keeper.
+  const inShell = !keeper && environment.PATH !== undefined && Object.keys(environment).every(passesThroughShell);
   return {
     argv: [
+      ...outputPrefix(service),
       ...(inShell
         ? []
         : ['/usr/bin/env', '-i', ...Object.entries(environment).map(([key, value]) => `${key}=${value}`)]),
+      ...limitsPrefix(service),
       ...credentialsPrefix(account),
+      ...(service.noNewPrivileges && !command.privileged ? ['/usr/bin/setpriv', '--no-new-privs', '--'] : []),
       ...namePrefix(command),
       program,
       ...command.argv.slice(1),
@@ -47,6 +55,15 @@ export async function prepareExecution({ command, service, environment }: RunReq
     cwd: await workingDirectory(service, account),
     umask: (service.umask ?? defaultUmask).toString(8).padStart(4, '0'),
   };
+}
+
+function limitsPrefix({ limits }: ServiceSpec): string[] {
+  const asksForNone = Object.keys(limits).length === 1 && Object.keys(limits.limits).length === 0;
+  if (asksForNone) return [];
+  const own = readOwnLimits();
+  const why = whyNotLimited(limits, own);
+  if (why !== null) throw new StartError(why);
+  return limitPrefix(limits, own);
 }
 
 /** A shell keeps some variables for itself, drops names that are not its own kind, and is itself a program to `LD_*`. */
@@ -92,15 +109,39 @@ interface Account {
   uid?: string;
   gid: string;
   home?: string;
+  /** All that it has; absent: the user's own. */
+  groups?: string[];
 }
 
-/** User= and Group=; null where neither applies. */
+/** User=, Group= and SupplementaryGroups=; null where none applies. */
 async function accountOf(command: ExecCommand, service: ServiceSpec): Promise<Account | null> {
-  if (command.privileged || (service.user === undefined && service.group === undefined)) return null;
-  const group = service.group === undefined ? undefined : await lookUp('group', service.group);
-  if (service.user === undefined) return { gid: group?.[2] ?? '' };
-  const [user = '', , uid = '', primaryGid = '', , home = '/'] = await lookUp('passwd', service.user);
-  return { user, uid, gid: group?.[2] ?? primaryGid, home };
+  const { user, group, supplementaryGroups } = service;
+  const isPlain = user === undefined && group === undefined && supplementaryGroups.length === 0;
+  if (command.privileged || isPlain) return null;
+  const gid = group === undefined ? undefined : (await lookUp('group', group))[2];
+  const more = await Promise.all(supplementaryGroups.map(async (name) => (await lookUp('group', name))[2] ?? name));
+  if (user === undefined)
+    return { gid: gid ?? String(process.getgid?.()), ...(more.length > 0 ? { groups: more } : {}) };
+  const [name = '', , uid = '', primaryGid = '', , home = '/'] = await lookUp('passwd', user);
+  const groups = more.length > 0 ? { groups: [...(await groupsOf(name)), ...more] } : {};
+  return { user: name, uid, gid: gid ?? primaryGid, home, ...groups };
+}
+
+/** All groups of a user, id(1). */
+async function groupsOf(user: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('id', ['-G', '--', user]);
+  return stdout.trim().split(' ');
+}
+
+/**
+ * Whose what is made for the unit is: of its user and group; null where it states none.
+ * @throws {StartError} there is no such user or group.
+ */
+export async function ownerOf({ user, group }: ServiceSpec): Promise<{ uid: number; gid: number } | null> {
+  if (user === undefined && group === undefined) return null;
+  const named = group === undefined ? undefined : await lookUp('group', group);
+  const [, , uid = '0', primaryGid = '0'] = user === undefined ? [] : await lookUp('passwd', user);
+  return { uid: Number(uid), gid: Number(named?.[2] ?? primaryGid) };
 }
 
 /** Fields of the entry, by name or number, from wherever the machine keeps its users (nsswitch.conf(5)). */
@@ -119,13 +160,16 @@ async function lookUp(database: 'passwd' | 'group', key: string): Promise<string
 /** setpriv(1) of util-linux becomes the command, as that user, with that user's supplementary groups. */
 function credentialsPrefix(account: Account | null): string[] {
   if (account === null || isOwn(account)) return [];
-  const { user, uid, gid } = account;
+  const { user, uid, gid, groups } = account;
   if (process.getuid?.() !== 0) throw new StartError(`User=${user ?? ''}: only root may run units as somebody else`);
-  const groups = uid === undefined ? ['--clear-groups'] : [`--reuid=${uid}`, '--init-groups'];
-  return ['/usr/bin/setpriv', `--regid=${gid}`, ...groups, '--'];
+  const asUser = uid === undefined ? [] : [`--reuid=${uid}`];
+  const ofUser = uid === undefined ? '--clear-groups' : '--init-groups';
+  const inGroups = groups === undefined ? ofUser : `--groups=${[...new Set(groups)].join(',')}`;
+  return ['/usr/bin/setpriv', `--regid=${gid}`, ...asUser, inGroups, '--'];
 }
 
-function isOwn({ uid, gid }: Account): boolean {
+function isOwn({ uid, gid, groups }: Account): boolean {
+  if (groups !== undefined) return false;
   const [ownUid, ownGid] = [String(process.getuid?.()), String(process.getgid?.())];
   return (uid ?? ownUid) === ownUid && gid === ownGid;
 }

@@ -5,8 +5,20 @@ import type { Readable } from 'node:stream';
 import { type Clock, delay } from '../../../../shared/clock/clock.ts';
 import { StartError } from '../runtime.ts';
 import type { Execution } from './execution.ts';
+import { perlPath } from './keeper.ts';
 import { hasExecuted } from './processTable.ts';
 import { readRecord } from './shim.ts';
+
+/** A command that talks or forks away has a keeper instead of the shim: `keeper.ts`. */
+export interface Keeping {
+  script: string;
+  notices: string;
+  /** Where messages come in; null: there are to be none. */
+  socket: string | null;
+  access: string;
+  pidFile: string;
+  type: string;
+}
 
 export interface LaunchFiles {
   /** The shim's script in a file, so that ps(1) shows a name and not a text. */
@@ -15,6 +27,9 @@ export interface LaunchFiles {
   journal: string;
   /** The control group to enter. */
   group: string | null;
+  keeping: Keeping | null;
+  /** Those that limit it, to enter too. */
+  limits: string[];
 }
 
 export interface Launched {
@@ -45,16 +60,34 @@ export async function launch(
 
 /** @throws {StartError} the machine has no room for another process, or the arguments are too long. */
 async function spawnShim(files: LaunchFiles, identity: string, execution: Execution): Promise<ChildProcess> {
-  const { shim, record, journal, group } = files;
-  const args = [shim, record, journal, group ?? '', execution.umask, identity, ...execution.argv];
   const { cwd, environment: env } = execution;
+  const [program, args] = files.keeping
+    ? keeper(files, files.keeping, identity, execution)
+    : shim(files, identity, execution);
   try {
-    const child = spawn('/bin/sh', args, { cwd, env, detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+    const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
     if (child.pid === undefined) throw (await once(child, 'error'))[0];
     return child;
   } catch (error) {
     throw new StartError(`no process could be made: ${(error as Error).message}`, { cause: error });
   }
+}
+
+function shim({ shim, record, journal, group, limits }: LaunchFiles, identity: string, execution: Execution) {
+  const args = [shim, record, journal, group ?? '', limits.join(' '), execution.umask, identity, ...execution.argv];
+  return ['/bin/sh', args] as const;
+}
+
+function keeper(
+  { record, journal, group, limits }: LaunchFiles,
+  keeping: Keeping,
+  identity: string,
+  execution: Execution,
+) {
+  const { script, notices, socket, access, pidFile, type } = keeping;
+  const listening = [process.arch, notices, socket ?? '', access];
+  const running = [record, journal, group ?? '', limits.join(' '), execution.umask, identity, pidFile, type];
+  return [perlPath(), [script, ...listening, ...running, ...execution.argv]] as const;
 }
 
 interface Outcome {

@@ -30,7 +30,17 @@ export async function signalTree(tree: ProcessTree, signal: number): Promise<voi
   }
 }
 
-async function membersOf({ shim, mainPid, group }: ProcessTree): Promise<number[]> {
+/** Resolves when nothing of the tree is left, with false when `abort` fires before. */
+export async function untilEmpty(tree: ProcessTree, clock: Clock, abort: AbortSignal): Promise<boolean> {
+  for (let waitMs = 2; ; waitMs = Math.min(2 * waitMs, 100)) {
+    if ((await membersOf(tree)).length === 0) return true;
+    if (abort.aborted) return false;
+    await delay(clock, waitMs, abort);
+  }
+}
+
+/** Those that run now, without the shim. */
+export async function membersOf({ shim, mainPid, group }: ProcessTree): Promise<number[]> {
   const members = group === undefined ? sessionMembers(shim) : await groupMembers(group);
   // A command may leave its session (setsid); while the shim waits for it, nobody else has its pid.
   if (mainPid !== undefined && isAlive(shim)) members.push(mainPid);

@@ -7,10 +7,16 @@ const identity = { bootId: 'b00t', token: 42, hash: 'h4sh' };
 
 describe("the shim's record", () => {
   it('tells who runs, where and for what', () => {
-    const record = parseRecord(`${head}group /sys/fs/cgroup/x y\nmain 72\n`);
+    const record = parseRecord(`${head}limit /memory/x\nlimit /pids/x\ngroup /sys/fs/cgroup/x y\nmain 72\n`);
     const { shim, ...rest } = record ?? assert.fail('not read');
     assert.deepEqual({ pid: shim.pid, startTime: shim.startTime }, { pid: 71, startTime: 91352 });
-    assert.deepEqual(rest, { ...identity, said: '', group: '/sys/fs/cgroup/x y', mainPid: 72 });
+    assert.deepEqual(rest, {
+      ...identity,
+      said: '',
+      group: '/sys/fs/cgroup/x y',
+      limits: ['/memory/x', '/pids/x'],
+      mainPid: 72,
+    });
   });
 
   it('never says of a record that is still being written what the whole one does not say', () => {

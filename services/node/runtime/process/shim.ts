@@ -9,7 +9,7 @@ import type { Exit } from '../runtime.ts';
 import { type ProcessIdentity, parseStat } from './processTable.ts';
 
 /**
- * Arguments: record, journal, control group (or empty), umask, identity, then the command. On file descriptor 3 it says
+ * Arguments: record, journal, control group (or empty), groups that limit it, umask, identity, then the command. On file descriptor 3 it says
  * the command's pid, and `failed <status>` where the command could not be executed.
  *
  * - The shim's own output is the record: a shell says "Killed" or "Terminated" there when a signal ended its child, which
@@ -22,8 +22,8 @@ import { type ProcessIdentity, parseStat } from './processTable.ts';
  * - It is one `{ … }`, which the shell reads to the end before it runs it: a newer Flotilla may replace the file.
  */
 export const shimScript = `{
-record=$1 journal=$2 group=$3 mask=$4 identity=$5
-shift 5
+record=$1 journal=$2 group=$3 limits=$4 mask=$5 identity=$6
+shift 6
 exec >"$record" 2>&1
 trap : HUP INT QUIT ALRM TERM USR1 USR2
 read -r stat </proc/self/stat
@@ -31,6 +31,8 @@ echo "shim $stat"
 echo "identity $identity"
 (
   trap : PIPE
+  set -f
+  for limit in $limits; do echo 0 2>/dev/null >"$limit/cgroup.procs" && echo "limit $limit"; done
   [ -n "$group" ] && echo 0 2>/dev/null >"$group/cgroup.procs" && echo "group $group"
   read -r pid rest </proc/self/stat
   echo "main $pid"
@@ -62,6 +64,8 @@ export interface ShimRecord extends ActivationIdentity {
   shim: ProcessIdentity;
   /** The control group that the command entered, where it could. */
   group?: string;
+  /** The control groups that limit it, where it could enter them. */
+  limits: string[];
   mainPid?: number;
   exit?: Exit;
   /** What the shell itself had to say. */
@@ -89,25 +93,35 @@ export function parseRecord(text: string): ShimRecord | null {
   const shim = parseStat(value('shim') ?? '');
   const [bootId, token, hash] = (value('identity') ?? '').split(' ');
   if (!shim || bootId === undefined || hash === undefined) return null;
-  const said = lines.filter((line) => !/^(shim|identity|group|main|exit) /.test(line)).join('\n');
-  const [group, main, status] = [value('group'), value('main'), value('exit')];
+  const said = lines.filter((line) => !/^(shim|identity|group|limit|main|exit|exited|killed) /.test(line)).join('\n');
+  const [group, main] = [value('group'), value('main')];
+  const exit = exactExit(value('exited'), value('killed')) ?? shellExit(value('exit'), said !== '');
   return {
     bootId,
     hash,
     token: Number(token),
     shim,
     said,
+    limits: lines.flatMap((line) => (line.startsWith('limit ') ? line.slice('limit '.length) : [])),
     ...(group !== undefined && { group }),
     ...(main !== undefined && { mainPid: Number(main) }),
-    ...(status !== undefined && { exit: exitOf(Number(status), said !== '') }),
+    ...(exit && { exit }),
   };
+}
+
+/** The keeper knows which it was, and says so. */
+function exactExit(code: string | undefined, signal: string | undefined): Exit | null {
+  if (code !== undefined) return { kind: 'exited', code: Number(code) };
+  return signal === undefined ? null : { kind: 'killed', signal: signalName(Number(signal)) };
 }
 
 /**
  * What a shell's `$?` means. It is 128 + n both for a death by signal n and for an `exit 128+n`; the shell tells of the
  * death (`said`), but for SIGINT and SIGPIPE, which shells pass over in silence: there a death is assumed.
  */
-function exitOf(status: number, said: boolean): Exit {
+function shellExit(text: string | undefined, said: boolean): Exit | null {
+  if (text === undefined) return null;
+  const status = Number(text);
   const number = status - 128;
   const silent = number === constants.signals.SIGINT || number === constants.signals.SIGPIPE;
   if (number <= 0 || !(said || silent)) return { kind: 'exited', code: status };

@@ -1,7 +1,10 @@
 import { type FSWatcher, watch } from 'node:fs';
+import type { Clock } from '../../../../shared/clock/clock.ts';
+import type { NoticeSource } from '../notify/notices.ts';
 import type { Exit, MainProcess } from '../runtime.ts';
+import { outOfMemoryKills } from './limitGroups.ts';
 import { isAlive } from './processTable.ts';
-import { sendSignal, signalTree } from './processTree.ts';
+import { sendSignal, signalTree, untilEmpty } from './processTree.ts';
 import { readRecord, type ShimRecord, signalNumber } from './shim.ts';
 
 /**
@@ -11,14 +14,19 @@ import { readRecord, type ShimRecord, signalNumber } from './shim.ts';
 export class SupervisedMain implements MainProcess {
   readonly exited: Promise<Exit>;
   readonly record: ShimRecord;
+  readonly notices?: NoticeSource;
   readonly #path: string;
+  readonly #clock: Clock;
   #resolveExited: (exit: Exit) => void = () => {};
   #watcher: FSWatcher | null = null;
+  readonly #memoryWatchers = new Set<() => void>();
   #ended = false;
   #retired = false;
 
-  constructor(path: string, record: ShimRecord) {
+  constructor(path: string, record: ShimRecord, clock: Clock, notices?: NoticeSource) {
     this.#path = path;
+    this.#clock = clock;
+    if (notices) this.notices = notices;
     this.record = record;
     this.exited = new Promise((resolve) => {
       this.#resolveExited = resolve;
@@ -26,7 +34,7 @@ export class SupervisedMain implements MainProcess {
   }
 
   get pid(): number {
-    return this.record.mainPid ?? this.record.shim.pid;
+    return this.notices?.current().mainPid ?? this.record.mainPid ?? this.record.shim.pid;
   }
 
   get token(): number {
@@ -52,6 +60,17 @@ export class SupervisedMain implements MainProcess {
     else if (gone) this.#end({ kind: 'lost', reason: 'the shim that watched it was killed' });
   }
 
+  watchMemory(onKill: () => void): () => void {
+    this.#memoryWatchers.add(onKill);
+    return () => void this.#memoryWatchers.delete(onKill);
+  }
+
+  /** Looks whether the kernel has killed one of its processes for want of memory. */
+  checkMemory(): void {
+    if (this.#memoryWatchers.size === 0 || !this.watched || !this.#ranOutOfMemory()) return;
+    for (const told of [...this.#memoryWatchers]) told();
+  }
+
   /** Calls {@link check} when the record grows. What goes wrong is told to `report`; the next look may do better. */
   watchRecord(report: (error: Error) => void): void {
     try {
@@ -75,6 +94,10 @@ export class SupervisedMain implements MainProcess {
     this.#watcher?.close();
   }
 
+  emptied(abort: AbortSignal): Promise<boolean> {
+    return this.#retired ? Promise.resolve(true) : untilEmpty(this.record, this.#clock, abort);
+  }
+
   async signal(name: string, to: 'main' | 'all'): Promise<void> {
     const number = signalNumber(name);
     if (this.#retired) return;
@@ -83,9 +106,17 @@ export class SupervisedMain implements MainProcess {
     if (!this.#ended && isAlive(this.record.shim)) sendSignal(this.pid, number);
   }
 
-  #end(exit: Exit): void {
+  #end(end: Exit): void {
+    // The groups are there until the next start clears them away.
+    const exit = end.kind !== 'lost' && this.#ranOutOfMemory() ? { ...end, outOfMemory: true } : end;
     this.#ended = true;
     this.#watcher?.close();
     this.#resolveExited(exit);
+  }
+
+  /** In version 2 of control groups the one that holds the processes counts, too, where nothing limits them. */
+  #ranOutOfMemory(): boolean {
+    const { limits, group } = this.record;
+    return outOfMemoryKills([...new Set([...limits, ...(group === undefined ? [] : [group])])]) > 0;
   }
 }

@@ -1,23 +1,33 @@
 /** Where the process runtime keeps what: `<directory>/shim.sh` and `<directory>/units/<unit>/`. */
 import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { boardsOf } from '../notify/noticeBoard.ts';
 import { findParentGroup } from './controlGroup.ts';
+import { keeperScript } from './keeper.ts';
+import { findLimitSite, type LimitSite } from './limitGroups.ts';
 import { readBootId } from './processTable.ts';
 import { shimScript } from './shim.ts';
 
 /** What a runtime needs to know of its machine. */
 export interface Site {
   bootId: string;
-  /** The shim's script. */
+  /** The shim's script, and the keeper's. */
   shim: string;
+  keeper: string;
+  /** Holds the units' notice boards. */
+  boards: string;
   units: string;
   /** Holds the units' control groups; null: units have to do without. */
   group: string | null;
+  /** Where groups that limit units may be made; null: nowhere. */
+  limits: LimitSite | null;
 }
 
 export interface UnitFiles {
   directory: string;
+  /** The unit, as its directory and its groups are called. */
+  name: string;
   /** The shim's record of the main command. */
   main: string;
   journal: string;
@@ -30,9 +40,24 @@ export function setUpSite(directory: string, groupName: string | null): Site {
   const shim = join(directory, 'shim.sh');
   // The journals are the units' secrets.
   mkdirSync(units, { recursive: true, mode: 0o700 });
-  writeFileSync(`${shim}.new`, shimScript);
-  renameSync(`${shim}.new`, shim);
-  return { bootId: readBootId(), shim, units, group: groupName === null ? null : findParentGroup(groupName) };
+  const keeper = join(directory, 'keeper.pl');
+  replaceFile(shim, shimScript);
+  replaceFile(keeper, keeperScript);
+  return {
+    bootId: readBootId(),
+    shim,
+    keeper,
+    boards: boardsOf(resolve(directory)),
+    units,
+    group: groupName === null ? null : findParentGroup(groupName),
+    limits: groupName === null ? null : findLimitSite(groupName),
+  };
+}
+
+/** A newer Flotilla's, while an older one's runs. */
+function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
 }
 
 export function filesOf(site: Site, unit: string): UnitFiles {
@@ -40,6 +65,7 @@ export function filesOf(site: Site, unit: string): UnitFiles {
   const directory = join(site.units, name);
   return {
     directory,
+    name,
     main: join(directory, 'main'),
     journal: join(directory, 'journal'),
     group: site.group && join(site.group, name),

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { formatBytes, formatCpu, usageRows } from './usageRows.ts';
+
+describe('what a unit uses', () => {
+  it('is shown as systemctl status shows it', () => {
+    const processes = [
+      { pid: 7, command: '/bin/sh -c x' },
+      { pid: 9, command: 'sleep 5' },
+    ];
+    assert.deepEqual(usageRows({ tasks: 2, memoryBytes: 1_572_864, cpuMs: 12.4, processes }), [
+      ['Tasks', '2'],
+      ['Memory', '1.5M'],
+      ['CPU', '12ms'],
+      ['Processes', '├─7 /bin/sh -c x'],
+      ['', '└─9 sleep 5'],
+    ]);
+    assert.deepEqual(usageRows({ processes: [] }), []);
+  });
+
+  it('has sizes and times that fit', () => {
+    assert.deepEqual([0, 1023, 1024, 1_048_575, 1024 ** 3].map(formatBytes), [
+      '0B',
+      '1023B',
+      '1.0K',
+      '1023.9K',
+      '1.0G',
+    ]);
+    assert.deepEqual([3.6, 3_250, 125_000, 3_725_000].map(formatCpu), ['4ms', '3.250s', '2min 5s', '1h 2min 5s']);
+  });
+
+  it('names no more processes than one can read', () => {
+    const processes = Array.from({ length: 30 }, (_, pid) => ({ pid, command: 'x' }));
+    assert.equal(usageRows({ processes }).at(-1)?.[1], '└─… and 10 more');
+  });
+});

@@ -1,0 +1,40 @@
+/** Whether a lab is well: every machine ready, every registered unit running in its one place, and nowhere else. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FailureError } from '../../cli/errors.ts';
+import { runningCounters } from './checks/reality.ts';
+import type { Lab } from './lab.ts';
+import { type LabUnit, recordDir } from './workload/units.ts';
+
+/** On slow links a proof of leadership alone takes two seconds. */
+const askMs = 10_000;
+const pollMs = 50;
+
+/** Waits for it; null, or what is still missing after `timeoutMs`. */
+export async function awaitWhole(lab: Lab, units: readonly LabUnit[], timeoutMs: number): Promise<string | null> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  for (;;) {
+    const missing = await whatIsMissing(lab, units);
+    if (missing === null || deadline.aborted) return missing;
+    await sleep(pollMs);
+  }
+}
+
+async function whatIsMissing({ client, machines, seat }: Lab, units: readonly LabUnit[]): Promise<string | null> {
+  try {
+    const options = { leader: true, patienceMs: askMs };
+    const there = (await client.query({ type: 'ListMachines' }, options)).data.machines;
+    const away = machines.find(({ id }) => there.find((machine) => machine.id === id)?.state !== 'ready');
+    if (away) return `machine ${away.host} is not ready`;
+    const rows = (await client.query({ type: 'ListUnits' }, options)).data.units;
+    for (const { name } of units) {
+      const states = rows.filter(({ unit }) => unit === name).map(({ active, sub }) => `${active} (${sub})`);
+      if (states.join() !== 'active (running)') return `${name} is ${states.join(' and ') || 'nowhere'}`;
+    }
+    const running = [...(await runningCounters(recordDir(seat)))];
+    const twice = units.find(({ name }) => running.filter((place) => place.startsWith(`${name} `)).length !== 1);
+    return twice ? `${twice.name} does not run exactly once` : null;
+  } catch (error) {
+    if (error instanceof FailureError) return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,95 @@
+// `npm run simulate -- --seeds 1000`: a thousand bad days of a whole cluster, in virtual time. See docs/simulator.md.
+import { readFile, writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { describeCoverage } from '../test/simulation/coverage.ts';
+import { describeSchedule, describeTimeline, describeViolations } from '../test/simulation/describe.ts';
+import { generateSchedule, kindsOfFaults } from '../test/simulation/generate.ts';
+import { hunt } from '../test/simulation/hunt.ts';
+import { mutants } from '../test/simulation/mutants.ts';
+import { searchInWorkers } from '../test/simulation/parallel.ts';
+import { runSchedule } from '../test/simulation/run.ts';
+import type { Schedule } from '../test/simulation/schedule.ts';
+import { shortest } from '../test/simulation/search.ts';
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1000' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    schedule: { type: 'string' },
+    workers: { type: 'string', default: '2' },
+    save: { type: 'string' },
+    trace: { type: 'boolean', default: false },
+    mutants: { type: 'boolean', default: false },
+    mutant: { type: 'string' },
+    plot: { type: 'string' },
+  },
+});
+const [seeds, from, workers] = [Number(values.seeds), Number(values.from), Number(values.workers)];
+if (![seeds, from, workers].every((number) => Number.isInteger(number) && number > 0)) {
+  console.error(
+    'usage: npm run simulate -- [--seeds N] [--from SEED] [--workers N]\n' +
+      '       npm run simulate -- --seed SEED | --schedule FILE [--trace] [--save FILE]\n' +
+      '       npm run simulate -- --mutants | --mutant WORDS [--plot NAME] [--seeds N] [--from SEED] [--workers N]',
+  );
+  process.exit(2);
+}
+
+if (values.mutants || values.mutant !== undefined) await huntAll(values.mutant ?? '');
+else if (values.schedule !== undefined) await explain(JSON.parse(await readFile(values.schedule, 'utf8')));
+else if (values.seed !== undefined) await explain(generateSchedule(Number(values.seed)));
+else await search();
+
+async function search(): Promise<void> {
+  const started = performance.now();
+  const onFailure = ({ seed, rule, what }: { seed: number; rule: string; what: string }) =>
+    console.log(`seed ${seed}: broken: ${rule}: ${what}`);
+  const report = await searchInWorkers({ first: from, count: seeds, workers, onFailure });
+  const realMs = performance.now() - started;
+  const hours = report.simulatedMs / 3_600_000;
+  console.log(
+    `${report.seeds} seeds, ${report.faults} faults, ${report.commits} commits: ${report.failures.length} failed; ` +
+      `${hours.toFixed(1)} simulated hours in ${(realMs / 1000).toFixed(1)} s, ${workers} processes: ` +
+      `${Math.round(report.simulatedMs / realMs)} times as fast as time`,
+  );
+  console.log(['', 'how often it was there:', ...describeCoverage(report.coverage, kindsOfFaults)].join('\n'));
+  const [first] = report.failures;
+  if (!first) return;
+  process.exitCode = 1;
+  await explain(generateSchedule(first.seed));
+}
+
+/** Every mutant whose name contains the words, and the first seed that finds it. */
+async function huntAll(words: string): Promise<void> {
+  const left = mutants.filter(({ name }) => name.includes(words));
+  const hunter = async () => {
+    for (let mutant = left.shift(); mutant; mutant = left.shift()) {
+      const { seed } = mutant;
+      const days = { seeds, first: from, ...(values.plot ? { plot: values.plot } : {}) };
+      const { found, seeds: tried } = await hunt(mutant, typeof seed === 'string' ? { schedule: seed } : days);
+      if (!found) process.exitCode = 1;
+      const how = found ? `seed ${found.seed}: ${found.rule}` : `NOT FOUND in ${tried} seeds`;
+      console.log(`${mutant.name}\n    ${how}`);
+    }
+  };
+  await Promise.all(Array.from({ length: workers }, hunter));
+}
+
+/** Runs one schedule; where it fails, says what was broken by the shortest one that breaks it. */
+async function explain(schedule: Schedule): Promise<void> {
+  const result = await runSchedule(schedule);
+  if (values.trace) for (const line of result.world.trace.lines) console.log(line);
+  if (result.violations.length === 0) {
+    console.log(`seed ${schedule.seed}: nothing was broken; trace ${result.hash}`);
+    return;
+  }
+  process.exitCode = 1;
+  const short = await shortest(schedule);
+  const lines = [
+    ...['', `seed ${schedule.seed}, the shortest schedule found:`, ...describeSchedule(short.schedule)],
+    ...['', 'the log:', ...describeTimeline(short.result)],
+    ...['', ...describeViolations(short.result)],
+  ];
+  for (const line of lines) console.log(line);
+  if (values.save !== undefined) await writeFile(values.save, `${JSON.stringify(short.schedule, null, 2)}\n`);
+}

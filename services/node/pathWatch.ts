@@ -1,0 +1,117 @@
+/** Looking at paths, and being told when they may have changed. */
+import { type FSWatcher, watch } from 'node:fs';
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { matchesGlob } from '../../shared/domain/glob.ts';
+import type { PathTrigger } from '../../shared/domain/path.ts';
+
+/** What is seen of a path: whether what is waited for is there, and a text that is another one after each change. */
+export interface Sighting {
+  isThere: boolean;
+  state: string;
+}
+
+/** Of a directory, so many entries are looked at for changes; of a pattern, so many matches. */
+const mostEntries = 4_096;
+
+export async function look({ kind, path }: PathTrigger): Promise<Sighting> {
+  switch (kind) {
+    case 'PathExists':
+      return { isThere: (await inodeOf(path)) !== null, state: '' };
+    case 'PathExistsGlob':
+      return { isThere: await someMatch(path), state: '' };
+    case 'DirectoryNotEmpty':
+      return { isThere: (await entriesOf(path)).some((name) => !name.startsWith('.')), state: '' };
+    case 'PathChanged':
+    case 'PathModified':
+      return { isThere: false, state: await stateOf(path) };
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** Every change of a file, or of what is in a directory, changes a time of change. */
+async function stateOf(path: string): Promise<string> {
+  const own = await inodeOf(path);
+  if (own === null) return 'absent';
+  if (!own.isDirectory) return own.state;
+  const names = (await entriesOf(path)).sort().slice(0, mostEntries);
+  const entries = await Promise.all(names.map(async (name) => `${name} ${(await inodeOf(join(path, name)))?.state}`));
+  return [own.state, ...entries].join('\n');
+}
+
+async function inodeOf(path: string): Promise<{ state: string; isDirectory: boolean } | null> {
+  try {
+    const { ino, ctimeNs, size, mode } = await stat(path, { bigint: true });
+    return { state: `${ino} ${ctimeNs} ${size} ${mode}`, isDirectory: (mode & 0o170000n) === 0o040000n };
+  } catch {
+    return null;
+  }
+}
+
+async function entriesOf(path: string): Promise<string[]> {
+  return readdir(path).catch(() => []);
+}
+
+/** Component by component, as glob(7) has it: a leading dot is matched by a dot only. */
+async function someMatch(pattern: string): Promise<boolean> {
+  let found = ['/'];
+  for (const part of pattern.split('/').filter((each) => each !== '')) {
+    const next = await Promise.all(found.map((directory) => matchesIn(directory, part)));
+    // Each once: by `..` many ways lead to one place.
+    found = [...new Set(next.flat())].slice(0, mostEntries);
+  }
+  return found.length > 0;
+}
+
+async function matchesIn(directory: string, part: string): Promise<string[]> {
+  if (!/[*?[]/.test(part)) return (await inodeOf(join(directory, part))) === null ? [] : [join(directory, part)];
+  const names = (await entriesOf(directory)).filter((name) => part.startsWith('.') || !name.startsWith('.'));
+  return names.filter((name) => matchesGlob(part, name)).map((name) => join(directory, name));
+}
+
+/**
+ * Calls `onChange` when something has happened to one of the paths, or on the way there: whatever it was, it has to be
+ * looked at. Returns how to end that. Paths that are not there yet are watched from where their way ends.
+ */
+export function watchPaths(triggers: readonly PathTrigger[], onChange: () => void): () => void {
+  const places = new Map<string, Interest>();
+  for (const { path } of triggers) addWay(places, path);
+  const watchers: FSWatcher[] = [];
+  for (const [place, interest] of places) {
+    try {
+      const watcher = watch(place, { persistent: false }, (_, name) => {
+        if (interest === 'all' || name === null || interest.has(name)) onChange();
+      });
+      watcher.on('error', () => watcher.close());
+      watchers.push(watcher);
+    } catch {
+      // It is not there: the directory above it tells when it comes.
+    }
+  }
+  return () => {
+    for (const watcher of watchers) watcher.close();
+  };
+}
+
+/** What counts in a directory: everything, or these entries. */
+type Interest = Set<string> | 'all';
+
+/** The path itself, as far as it has no wildcards, and in every directory above it the next step. */
+function addWay(places: Map<string, Interest>, path: string): void {
+  const parts = path.split('/').filter((part) => part !== '');
+  const plain = parts.findIndex((part) => /[*?[]/.test(part));
+  const fixed = plain < 0 ? parts : parts.slice(0, plain);
+  places.set(`/${fixed.join('/')}`, 'all');
+  for (const [depth, name] of fixed.entries()) {
+    const place = `/${fixed.slice(0, depth).join('/')}`;
+    const known = places.get(place) ?? new Set();
+    if (known !== 'all') places.set(place, known.add(name));
+  }
+}
+
+/** `MakeDirectory=`: the directories that are to be watched are made where they are missing. */
+export async function makeDirectories(triggers: readonly PathTrigger[], mode: number): Promise<void> {
+  const wanted = triggers.filter(({ kind }) => kind !== 'PathExists' && kind !== 'PathExistsGlob');
+  await Promise.all(wanted.map(({ path }) => mkdir(path, { recursive: true, mode })));
+}

@@ -1,0 +1,500 @@
+/**
+ * The state chart of one unit. Its states are those of a service in systemd (systemd.service(5), `systemctl status`), and
+ * it only moves towards its goal: what is wished stands in the context, and the states' `always` transitions follow it.
+ */
+import { not } from 'xstate';
+import type { ServiceSpec } from '../../shared/domain/unitSpec.ts';
+import type { MainProcess } from './runtime/runtime.ts';
+import type { CommandsOutcome } from './unitCommands.ts';
+import { controlFailure, type Failure, initialContext, isUnmetCondition } from './unitContext.ts';
+import type { ControlList } from './unitEnvironment.ts';
+import { unitSetup, type Work } from './unitSetup.ts';
+import { abortTimeoutMs, reasonOf, runtimeMaxMs, startTimeoutMs, stopTimeoutMs } from './unitWork.ts';
+
+type OfList = { event: { output: CommandsOutcome } };
+type OfAdoption = { event: { output: MainProcess | null } };
+type OfError = { event: { error: unknown } };
+
+const work = { input: ({ context }: Work) => ({ context }) } as const;
+
+/** Runs the commands of one Exec directive. */
+const run = (list: ControlList) => ({ src: 'runList', input: ({ context }: Work) => ({ context, list }) }) as const;
+
+/** A time limit that the service may move (`EXTEND_TIMEOUT_USEC=`). */
+const limit = (limitMs: (service: ServiceSpec) => number) =>
+  ({
+    src: 'timeLimit',
+    input: ({ context }: Work) => ({ context, limitMs: limitMs(context.spec.service) }),
+  }) as const;
+
+/** Removes what was made for one activation. */
+const tidyUp = (comesBack: boolean) => ({ type: 'tidyUp', params: { comesBack } }) as const;
+
+const isEmpty =
+  (list: ControlList) =>
+  ({ context }: Work) =>
+    context.spec.service[list].length === 0;
+
+const listDone = ({ event }: OfList) => event.output.ok;
+const listUnmet = ({ event }: OfList) => isUnmetCondition(event.output);
+const fail = (failureIn: (event: { output: CommandsOutcome }) => Failure) =>
+  ({ type: 'fail', params: ({ event }: OfList) => failureIn(event) }) as const;
+const noteFailure = fail(({ output }) => controlFailure(output));
+const noteUnmet = fail(({ output }) => ({ ...controlFailure(output), result: 'exec-condition' }));
+const noteReloadFailure = {
+  type: 'endReload',
+  params: ({ event }: OfList) => ({ failure: controlFailure(event.output).reason }),
+} as const;
+const noteStartFailure = {
+  type: 'fail',
+  params: ({ event }: OfError): Failure => ({ result: 'resources', reason: reasonOf(event.error) }),
+} as const;
+const noteTimeout = (what: string) =>
+  ({ type: 'fail', params: { result: 'timeout', reason: `${what} took too long` } }) as const;
+const leaveOut = {
+  type: 'leaveOut',
+  params: ({ event }: { event: { output: Failure | null } }): Failure =>
+    event.output ?? { result: 'success', reason: '' },
+} as const;
+const noteSilence = {
+  type: 'fail',
+  params: { result: 'watchdog', reason: 'it has not said for WatchdogSec= that it is alive' },
+} as const;
+const noteProtocol = {
+  type: 'fail',
+  params: ({ context }: Work): Failure => ({ result: 'protocol', reason: unsaid(context.spec.service) }),
+} as const;
+const noteNoCheck = {
+  type: 'fail',
+  params: { result: 'protocol', reason: 'it has no health check, for which Notify=healthy waits' },
+} as const;
+const noteTrouble = { type: 'noteTrouble', params: ({ event }: OfError) => ({ error: event.error }) } as const;
+
+const wasFound = ({ event }: OfAdoption) => event.output !== null;
+const takeUp = { type: 'takeUp', params: ({ event }: OfAdoption) => ({ main: event.output }) } as const;
+const setMain = {
+  type: 'setMain',
+  params: ({ event }: { event: { output: MainProcess } }) => ({ main: event.output }),
+} as const;
+
+const rested =
+  (sub: string) =>
+  ({ context }: Work) =>
+    context.rest?.sub === sub;
+
+const tooLate = [
+  { guard: 'sendsSigkill', target: 'stopSigkill', actions: noteTimeout('stopping') },
+  { target: 'stopPost', actions: noteTimeout('stopping') },
+] as const;
+
+const watchdog = {
+  src: 'watchdog',
+  ...work,
+  onDone: { target: '#unit.deactivating.stopWatchdog', actions: noteSilence },
+} as const;
+
+function unsaid({ type, pidFile, readyWhenHealthy }: ServiceSpec): string {
+  if (readyWhenHealthy) return 'it ended before its health check said healthy';
+  return type === 'notify' ? 'it ended without having said READY=1' : `it ended without having written ${pidFile}`;
+}
+
+/** Tells the unit when its main process ends. */
+const watch = unitSetup.spawnChild('watchMain', { id: 'watch', input: ({ context }) => context });
+const unwatch = unitSetup.stopChild('watch');
+
+/** The chart; docs/states.md shows it, drawn from here. */
+export const unitMachine = unitSetup.createMachine({
+  id: 'unit',
+  context: ({ input }) => initialContext(input),
+  initial: 'resuming',
+  on: {
+    SET_GOAL: { actions: 'setGoal' },
+    RETIRE: { actions: 'retire' },
+    SUSPEND: { actions: 'suspend' },
+    RESUME: { actions: 'resume' },
+    GATE: { actions: 'setGate' },
+    UPHOLD: { actions: 'uphold' },
+    MAIN_EXITED: { actions: 'noteExit' },
+    HEALTH: { actions: ['noteHealth', 'killUnhealthy'] },
+    OUT_OF_MEMORY: { actions: 'noteMemory' },
+    NOTIFIED: { actions: 'noteNotices' },
+    STATUS: { actions: 'noteStatus' },
+  },
+  states: {
+    /** What did an earlier agent leave? */
+    resuming: {
+      initial: 'looking',
+      on: { ACTIVATE: { actions: 'activate' } },
+      always: { guard: 'retiring', target: 'retired' },
+      states: {
+        looking: {
+          always: [
+            { guard: rested('exited'), target: '#unit.active.exited' },
+            { guard: rested('active'), target: '#unit.active.exited' },
+            { guard: rested('failed'), target: '#unit.failed' },
+            { guard: 'nothingToResume', target: '#unit.inactive' },
+          ],
+          invoke: {
+            src: 'adoptMain',
+            ...work,
+            onDone: [{ guard: wasFound, target: 'found', actions: takeUp }, { target: '#unit.inactive' }],
+            onError: { target: 'waiting', actions: noteTrouble },
+          },
+        },
+        found: {
+          entry: watch,
+          always: [
+            { guard: 'oneshot', target: '#unit.activating.oneshot' },
+            { guard: 'wasUnready', target: '#unit.activating.ready' },
+            { target: '#unit.active' },
+          ],
+        },
+        // Not knowing whether it runs, it must not start it.
+        waiting: { after: { engineRetry: 'looking' } },
+      },
+    },
+
+    inactive: {
+      on: { SUSPEND: { actions: 'suspendAtRest' }, ACTIVATE: { actions: 'activate' } },
+      always: [
+        { guard: 'retiring', target: 'retired' },
+        { guard: 'startWished', target: 'activating' },
+      ],
+    },
+
+    failed: {
+      on: { SUSPEND: { actions: 'suspendAtRest' }, ACTIVATE: { actions: 'activate' } },
+      always: [
+        { guard: 'retiring', target: 'retired' },
+        { guard: 'startWished', target: 'activating' },
+      ],
+    },
+
+    activating: {
+      on: { EXPEL: { target: '#unit.deactivating.stopSigkill', actions: 'expel' } },
+      initial: 'tests',
+      states: {
+        // Before everything else: a start that is left out does not count towards the limit either.
+        tests: {
+          always: { guard: 'untested', target: 'limit' },
+          invoke: {
+            src: 'testConditions',
+            ...work,
+            onDone: [
+              { guard: ({ event }) => event.output === null, target: 'limit' },
+              { target: '#unit.inactive', actions: leaveOut },
+            ],
+          },
+        },
+        limit: {
+          always: [
+            { guard: 'limitHit', target: '#unit.failed', actions: 'hitLimit' },
+            { target: 'engine', actions: 'begin' },
+          ],
+        },
+        engine: {
+          always: [
+            { guard: 'needsNoEngine', target: 'condition' },
+            { guard: 'stopWished', target: '#unit.settling' },
+          ],
+          invoke: { src: 'awaitEngine', ...work, onDone: 'condition', onError: { actions: noteTrouble } },
+          after: { startTimeout: { target: '#unit.settling', actions: noteTimeout('waiting for the Docker engine') } },
+        },
+        condition: {
+          always: [
+            { guard: 'stopWished', target: '#unit.deactivating.stopPost' },
+            { guard: isEmpty('execCondition'), target: 'startPre' },
+          ],
+          invoke: {
+            ...run('execCondition'),
+            onDone: [
+              { guard: listDone, target: 'startPre' },
+              { guard: listUnmet, target: '#unit.deactivating.stopPost', actions: noteUnmet },
+              { target: '#unit.deactivating.stopPost', actions: noteFailure },
+            ],
+          },
+        },
+        startPre: {
+          always: [
+            { guard: 'stopWished', target: '#unit.deactivating.stopPost' },
+            { guard: isEmpty('execStartPre'), target: 'start' },
+          ],
+          invoke: {
+            ...run('execStartPre'),
+            onDone: [
+              { guard: listDone, target: 'start' },
+              { target: '#unit.deactivating.stopPost', actions: noteFailure },
+            ],
+          },
+        },
+        // Not left before the runtime has answered: a process that it started after all would be nobody's.
+        start: {
+          // It waits for the runtime here, too: the event comes again.
+          on: { EXPEL: {} },
+          always: { guard: 'nothingToStart', target: 'startPost' },
+          invoke: {
+            src: 'startMain',
+            ...work,
+            onDone: { target: 'started', actions: setMain },
+            onError: { target: '#unit.deactivating.stopPost', actions: noteStartFailure },
+          },
+        },
+        started: {
+          entry: watch,
+          always: [
+            { guard: 'oneshot', target: 'oneshot' },
+            { guard: 'saysWhenReady', target: 'ready' },
+            { target: 'startPost' },
+          ],
+        },
+        /** It runs, and is waited for: until it says READY=1, is healthy, or has forked away. */
+        ready: {
+          always: [
+            { guard: 'isReady', target: 'startPost' },
+            { guard: 'isToDieOfMemory', target: '#unit.deactivating.stopSigkill' },
+            { guard: 'hasFailed', target: '#unit.deactivating.stopSigterm' },
+            { guard: 'brokeProtocol', target: '#unit.deactivating.stopSigterm', actions: noteProtocol },
+            { guard: 'mainEnded', target: 'startPost' },
+            { guard: 'lacksCheck', target: '#unit.deactivating.stopSigterm', actions: noteNoCheck },
+            { guard: 'stopWished', target: '#unit.deactivating.stopSigterm' },
+          ],
+          invoke: {
+            ...limit(startTimeoutMs),
+            onDone: { target: '#unit.deactivating.stopSigterm', actions: noteTimeout('becoming ready') },
+          },
+        },
+        oneshot: {
+          always: [
+            { guard: 'isToDieOfMemory', target: '#unit.deactivating.stopSigkill' },
+            { guard: 'hasFailed', target: '#unit.deactivating.stopSigterm' },
+            { guard: 'stopWished', target: '#unit.deactivating.stopSigterm' },
+            { guard: 'mainEndedWithMore', target: 'start', actions: [unwatch, 'nextCommand'] },
+            { guard: 'mainEnded', target: 'startPost' },
+          ],
+          after: {
+            startTimeout: { target: '#unit.deactivating.stopSigterm', actions: noteTimeout('ExecStart=') },
+          },
+        },
+        // Without ExecStartPost= a service is up as soon as it runs; and ExecStop= is for those that were up.
+        startPost: {
+          // Its main process runs: a start that is wished now is had already.
+          on: { SET_GOAL: { actions: ['setGoal', 'fulfil'] } },
+          always: [
+            { guard: isEmpty('execStartPost'), target: '#unit.active' },
+            { guard: 'isToDieOfMemory', target: '#unit.deactivating.stopSigkill' },
+            { guard: 'ranOutOfMemory', target: '#unit.deactivating.stopSigterm' },
+            { guard: 'stopWished', target: '#unit.deactivating.stopSigterm' },
+          ],
+          invoke: {
+            ...run('execStartPost'),
+            onDone: [
+              { guard: listDone, target: '#unit.active' },
+              { target: '#unit.deactivating.stopSigterm', actions: noteFailure },
+            ],
+          },
+        },
+        autoRestart: {
+          on: { ACTIVATE: { actions: 'activate' } },
+          always: [
+            { guard: 'startWished', target: 'tests' },
+            { guard: 'mustBeDown', target: '#unit.inactive', actions: 'comeBack' },
+            { guard: 'stopWishedAtRest', target: '#unit.inactive' },
+          ],
+          after: { restartSec: { target: 'tests', actions: 'countRestart' } },
+        },
+      },
+    },
+
+    active: {
+      entry: ['fulfil', 'armWatchdog'],
+      on: {
+        SET_GOAL: { actions: ['setGoal', 'fulfil'] },
+        EXPEL: { target: '#unit.deactivating.stopSigkill', actions: 'expel' },
+      },
+      initial: 'running',
+      states: {
+        running: {
+          always: [
+            { guard: 'isToDieOfMemory', target: '#unit.deactivating.stopSigkill' },
+            { guard: 'ranOutOfMemory', target: '#unit.deactivating.stop' },
+            { guard: 'hasFailed', target: '#unit.deactivating.stopSigterm' },
+            { guard: 'endedAndRemains', target: 'exited' },
+            { guard: 'mainEnded', target: '#unit.deactivating.stop' },
+            { guard: 'stopWished', target: '#unit.deactivating.stop' },
+            { guard: 'saysItHangs', target: '#unit.deactivating.stopWatchdog', actions: noteSilence },
+            { guard: 'saysItStops', target: '#unit.deactivating.stopNotified' },
+            { guard: 'isReloading', target: 'reloadNotified' },
+            { guard: 'reloadWished', target: 'reload', actions: 'beginReload' },
+          ],
+          invoke: [
+            {
+              ...limit(runtimeMaxMs),
+              onDone: { target: '#unit.deactivating.stop', actions: noteTimeout('running (RuntimeMaxSec=)') },
+            },
+            watchdog,
+          ],
+        },
+        /** ExecReload= runs; whatever comes of it, the unit runs on. */
+        reload: {
+          always: [
+            { guard: 'mainEnded', target: 'running' },
+            { guard: 'ranOutOfMemory', target: 'running' },
+            { guard: 'stopWished', target: 'running' },
+          ],
+          invoke: [
+            {
+              ...run('execReload'),
+              onDone: [
+                { guard: listDone, target: 'running', actions: { type: 'endReload', params: { failure: null } } },
+                { target: 'running', actions: noteReloadFailure },
+              ],
+            },
+            watchdog,
+          ],
+        },
+        /** It said RELOADING=1, and not yet READY=1 again. */
+        reloadNotified: {
+          always: [
+            { guard: 'mainEnded', target: 'running' },
+            { guard: 'ranOutOfMemory', target: 'running' },
+            { guard: 'stopWished', target: 'running' },
+            { guard: 'saysItHangs', target: 'running' },
+            { guard: 'saysItStops', target: 'running' },
+            { guard: not('isReloading'), target: 'running' },
+          ],
+          invoke: [{ ...limit(startTimeoutMs), onDone: { target: 'running', actions: 'giveUpReload' } }, watchdog],
+        },
+        exited: { always: { guard: 'stopWished', target: '#unit.deactivating.stop' } },
+      },
+    },
+
+    deactivating: {
+      on: { EXPEL: { target: '.stopSigkill', actions: 'expel' }, ACTIVATE: { actions: 'activate' } },
+      initial: 'stop',
+      states: {
+        stop: {
+          always: { guard: isEmpty('execStop'), target: 'stopSigterm' },
+          invoke: {
+            ...run('execStop'),
+            onDone: [
+              { guard: listDone, target: 'stopSigterm' },
+              { target: 'stopSigterm', actions: noteFailure },
+            ],
+          },
+        },
+        stopSigterm: {
+          always: [
+            { guard: 'killsNothing', target: 'stopPost' },
+            { guard: 'mainEnded', target: 'stopRest' },
+          ],
+          invoke: [
+            { src: 'askToStop', ...work, onError: { actions: noteTrouble } },
+            { ...limit(stopTimeoutMs), onDone: tooLate },
+          ],
+        },
+        /** It said STOPPING=1: it ends without being told to. */
+        stopNotified: {
+          always: [
+            { guard: 'mainEnded', target: 'stopRest' },
+            { guard: 'stopWished', target: 'stopSigterm' },
+          ],
+          invoke: { ...limit(stopTimeoutMs), onDone: tooLate },
+        },
+        /** It hangs: it is to die of WatchdogSignal=. */
+        stopWatchdog: {
+          always: [
+            { guard: 'killsNothing', target: 'stopPost' },
+            { guard: 'mainEnded', target: 'stopRest' },
+          ],
+          invoke: [
+            { src: 'abortMain', ...work, onError: { actions: noteTrouble } },
+            { ...limit(abortTimeoutMs), onDone: tooLate },
+          ],
+        },
+        /** The main process has ended; what it left behind is asked to end, too, as it was. */
+        stopRest: {
+          always: [
+            { guard: 'leavesRest', target: 'stopPost' },
+            { guard: 'spareRest', target: 'stopPost' },
+            { guard: 'killsRest', target: 'finalSigkill' },
+          ],
+          invoke: [
+            {
+              src: 'endRest',
+              ...work,
+              onDone: 'stopPost',
+              onError: { target: 'finalSigkill', actions: noteTrouble },
+            },
+            {
+              ...limit(stopTimeoutMs),
+              onDone: [
+                {
+                  guard: 'sendsSigkill',
+                  target: 'finalSigkill',
+                  actions: noteTimeout('stopping what the main process left'),
+                },
+                { target: 'stopPost', actions: noteTimeout('stopping what the main process left') },
+              ],
+            },
+          ],
+        },
+        stopSigkill: {
+          always: { guard: 'mainEnded', target: 'finalSigkill' },
+          invoke: { src: 'kill', ...work, onDone: 'stopPost' },
+        },
+        // What is left without the main process ends here.
+        finalSigkill: {
+          invoke: {
+            src: 'sendFinalSignal',
+            ...work,
+            onDone: 'stopPost',
+            onError: { target: 'stopPost', actions: noteTrouble },
+          },
+        },
+        stopPost: {
+          always: [
+            { guard: 'expelled', target: '#unit.settling' },
+            { guard: isEmpty('execStopPost'), target: '#unit.settling' },
+          ],
+          invoke: {
+            ...run('execStopPost'),
+            onDone: [
+              { guard: listDone, target: '#unit.settling' },
+              { target: '#unit.settling', actions: noteFailure },
+            ],
+          },
+        },
+      },
+    },
+
+    /** Nothing is done any more: where to from here? */
+    settling: {
+      entry: [unwatch, 'forgetMain'],
+      always: [
+        { guard: 'retiring', target: 'retired', actions: tidyUp(false) },
+        { guard: 'heldBack', target: 'inactive', actions: tidyUp(true) },
+        { guard: 'wishedAgain', target: 'activating', actions: tidyUp(true) },
+        { guard: 'autoRestarts', target: 'activating.autoRestart', actions: tidyUp(true) },
+        { guard: 'endsFailed', target: 'failed', actions: ['rest', tidyUp(false)] },
+        { target: 'inactive', actions: ['rest', tidyUp(false)] },
+      ],
+    },
+
+    retired: {
+      initial: 'cleaning',
+      states: {
+        cleaning: {
+          invoke: {
+            src: 'cleanUp',
+            ...work,
+            onDone: '#unit.gone',
+            onError: { target: 'retrying', actions: noteTrouble },
+          },
+        },
+        // The engine may be away: traces must not stay, so it tries until they are gone.
+        retrying: { after: { engineRetry: 'cleaning' } },
+      },
+    },
+    gone: { type: 'final' },
+  },
+});

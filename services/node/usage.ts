@@ -1,0 +1,38 @@
+/** Tells who asks what a unit uses of this machine. It changes all the time, so that it is never on the log. */
+import type { Bus, Subscription } from '../../shared/bus/bus.ts';
+import { encodeJson } from '../../shared/protocol/json.ts';
+import type { UnitUsage, UsageReply } from '../../shared/protocol/node.ts';
+import { subjects } from '../../shared/protocol/subjects.ts';
+import { parseActivityRequest } from './parseMessages.ts';
+import type { Runtime } from './runtime/runtime.ts';
+
+export interface UsageServiceOptions {
+  machine: string;
+  bus: Bus;
+  runtimes: readonly Runtime[];
+  onError: (error: unknown) => void;
+}
+
+/** Returns what ends the service. */
+export function serveUsage({ machine, bus, runtimes, onError }: UsageServiceOptions): Subscription {
+  return bus.subscribe(subjects.usage(machine), (message) => {
+    const request = parseActivityRequest(message.data, onError);
+    if (!request) return;
+    const asked = runtimes.map((runtime) => usageIn(runtime, request.unit, onError));
+    void Promise.all(asked)
+      .then((found) =>
+        message.respond(encodeJson({ usage: found.find((usage) => usage !== null) ?? null } satisfies UsageReply)),
+      )
+      .catch(onError);
+  });
+}
+
+/** A runtime that cannot tell now must not keep the other from telling. */
+async function usageIn(runtime: Runtime, unit: string, onError: (error: unknown) => void): Promise<UnitUsage | null> {
+  try {
+    return (await runtime.usage?.(unit)) ?? null;
+  } catch (error) {
+    onError(error);
+    return null;
+  }
+}

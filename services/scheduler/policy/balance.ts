@@ -1,0 +1,74 @@
+import {
+  addCpus,
+  type ClusterState,
+  emptyLoad,
+  type Load,
+  type MachineRecord,
+  type UnitRecord,
+} from '../../../shared/domain/clusterState.ts';
+import { hasDoneItsWork } from '../../../shared/domain/unit.ts';
+import type { Balance } from '../../../shared/protocol/queries.ts';
+import { hasPreferences, loadOf, rankFor } from './ranking.ts';
+
+/** Shares are counted in thousandths: sums of whole numbers are the same in whatever order. */
+const permille = 1_000;
+
+/** The machines that a rebalance evens out: those that take units now. */
+export function evenable(state: ClusterState): MachineRecord[] {
+  return [...state.machines.values()].filter(({ machine, state: is }) => is === 'ready' && !state.cordons.has(machine));
+}
+
+/** By machine: what is evened out. */
+export type Loads = ReadonlyMap<string, Pick<Load, 'memoryBytes' | 'cpus' | 'units'>>;
+
+/** What units reserve and how many they are, without those that have done their work: they run nowhere. */
+export function loadsOf(state: ClusterState): Loads {
+  return new Map(evenable(state).map(({ machine }) => [machine, loadOn(state, machine)]));
+}
+
+function loadOn(state: ClusterState, machine: string): Pick<Load, 'memoryBytes' | 'cpus' | 'units'> {
+  let { memoryBytes, cpus, units } = state.loads.get(machine) ?? emptyLoad;
+  for (const report of state.reports.get(machine)?.values() ?? []) {
+    const unit = state.units.get(report.unit);
+    if (!unit || !Object.hasOwn(unit.machines, machine) || !hasDoneItsWork(unit, report)) continue;
+    memoryBytes -= unit.resources.memoryBytes ?? 0;
+    cpus = addCpus(cpus, -(unit.resources.cpus ?? 0));
+    units -= 1;
+  }
+  return { memoryBytes, cpus, units };
+}
+
+/** How full a machine is, 0 to 1,000; with a unit more there (1), or without one that is there (-1). */
+export function fullness(loads: Loads, machine: MachineRecord, unit?: UnitRecord, sign: 1 | -1 = 1): number {
+  const load = loads.get(machine.machine) ?? emptyLoad;
+  const { memoryBytes = 0, cpus = 0 } = unit?.resources ?? {};
+  const reserved = load.memoryBytes + sign * memoryBytes;
+  const used = cpus === 0 ? load.cpus : addCpus(load.cpus, sign * cpus);
+  return Math.round(permille * loadOf(machine, reserved, used));
+}
+
+/** How uneven the cluster is: the less the better, spreading first, then affinities, then reserved shares, then units. */
+export function balanceOf(state: ClusterState): Balance {
+  const machines = evenable(state);
+  const spread: number[] = [];
+  let affinity = 0;
+  for (const unit of state.units.values()) {
+    if (!hasPreferences(unit) || unit.placement.global) continue;
+    const [place] = Object.keys(unit.machines);
+    const ranked = rankFor(state, unit).find(({ machine }) => machine.machine === place);
+    affinity += ranked?.score.affinity ?? 0;
+    for (const [index, count] of (ranked?.score.spread ?? []).entries()) {
+      const hasKey = ranked?.machine.metadata[unit.placement.preferences?.spread?.[index] ?? ''] !== undefined;
+      spread[index] = (spread[index] ?? 0) + (hasKey ? count : 2 * count);
+    }
+  }
+  const loads = loadsOf(state);
+  const load = rootMeanSquare(machines.map((machine) => fullness(loads, machine) / permille));
+  const units = rootMeanSquare([...loads.values()].map((one) => one.units));
+  return { spread, affinity, load, units };
+}
+
+function rootMeanSquare(numbers: readonly number[]): number {
+  const sum = numbers.reduce((total, number) => total + number * number, 0);
+  return numbers.length === 0 ? 0 : Math.sqrt(sum / numbers.length);
+}

@@ -1,0 +1,50 @@
+import type { ClusterState } from '../../shared/domain/clusterState.ts';
+import type { ClusterEvent } from '../../shared/domain/events.ts';
+import { isRejection } from '../../shared/domain/rejection.ts';
+import { type OpenTrigger, openTriggers } from '../../shared/domain/triggering.ts';
+import { handleUnits } from './handleCommand.ts';
+
+/** Whether a unit has failed, or ended, and has not yet started what its `OnFailure=` or `OnSuccess=` names. */
+export function hasOpenTriggers(state: ClusterState): boolean {
+  return state.triggers.size > 0 && openTriggers(state).length > 0;
+}
+
+/**
+ * What is decided about each of them, one after the other on the draft that `add` changes: a unit that is named is
+ * started as by `flotilla start`, with what it needs, an instance from its template; what runs already is let alone.
+ */
+export function trigger(state: ClusterState, add: (event: ClusterEvent, cause: string) => void): void {
+  for (const open of openTriggers(state)) {
+    const { unit, machine, kind, result, names } = open;
+    const cause = `${kind} ${unit}`;
+    const refused: Record<string, string> = {};
+    for (const name of names) {
+      const events = start(state, name, open);
+      if (typeof events === 'string') refused[name] = events;
+      else for (const event of events) add(event, cause);
+    }
+    const why = Object.keys(refused).length > 0 ? { refused } : {};
+    add({ type: 'UnitTriggered', unit, machine, kind, result, starts: [...names], ...why }, cause);
+  }
+}
+
+/** Whether what the unit itself starts in such a case is in the end the other one: they would go on for ever. */
+function leadsTo(state: ClusterState, from: string, to: string): boolean {
+  const seen = new Set([from]);
+  for (const name of seen) {
+    const { OnFailure = [], OnSuccess = [] } = state.units.get(name)?.dependencies ?? {};
+    for (const next of [...OnFailure, ...OnSuccess]) seen.add(next);
+  }
+  return seen.has(to);
+}
+
+/** The events that start it, or why it cannot be. */
+function start(state: ClusterState, name: string, { unit, kind, result }: OpenTrigger): ClusterEvent[] | string {
+  if (leadsTo(state, name, unit)) return `it would have ${unit} started again: a circle`;
+  const decided = handleUnits(state, { type: 'StartUnits', units: [{ name }] });
+  if (isRejection(decided)) return [decided.message, ...decided.details].join('; ');
+  const reason = `${kind}= of ${unit}, which ${kind === 'OnFailure' ? `has failed (${result})` : 'has ended'}`;
+  return decided.events.map((event) =>
+    event.type === 'UnitLaunchRequested' && event.unit === name ? { ...event, reason } : event,
+  );
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { fold, given } from '../../test/support/deciderSpec.ts';
+import { joined, placed, report, submission, submitted } from '../../test/support/samples.ts';
+import type { Event } from './events.ts';
+import type { UnitCommand } from './unit.ts';
+
+const job = submission('job.service');
+const timer = submission('job.timer', { activates: 'job.service', machineOf: 'job.service' });
+const start: UnitCommand = { type: 'StartUnits', units: [{ name: 'job.timer' }] };
+const stop: UnitCommand = { type: 'StopUnits', units: [{ name: 'job.service' }] };
+const load = { type: 'UnitLoadRequested', unit: 'job.service' } as const;
+const launch = { type: 'UnitLaunchRequested', unit: 'job.timer' } as const;
+const onM1 = [
+  joined('m1'),
+  submitted(job),
+  submitted(timer),
+  load,
+  launch,
+  placed('job.service', 'm1'),
+  placed('job.timer', 'm1'),
+];
+const reported = (machine: string, changes: Parameters<typeof report>[1]): Event => ({
+  type: 'UnitStateReported',
+  machine,
+  ...report('job.timer', { sub: 'waiting', ...changes }),
+});
+
+describe('a timer', () => {
+  it('is started with its unit loaded, which is not started', () => {
+    given(submitted(job), submitted(timer)).when(start).leadsTo(load, launch);
+  });
+
+  it('lets a unit be that is loaded or launched already', () => {
+    given(submitted(job), submitted(timer), load).when(start).leadsTo(launch);
+  });
+
+  it('may come together with its unit', () => {
+    const units = [
+      { name: 'job.timer', submission: timer },
+      { name: 'job.service', submission: job },
+    ];
+    given()
+      .when({ type: 'LoadUnits', units })
+      .leadsTo(submitted(timer), { type: 'UnitLoadRequested', unit: 'job.timer' }, submitted(job), load);
+  });
+
+  it('is refused where its unit is not known, and may be submitted', () => {
+    given(submitted(timer))
+      .when(start)
+      .isRefused('unit-not-found', /submit it first/, [/job\.timer starts job\.service/]);
+    given()
+      .when({ type: 'SubmitUnits', units: [{ name: 'job.timer', submission: timer }] })
+      .leadsTo(submitted(timer));
+  });
+
+  it('takes its past along to another machine; a stop lets it begin anew', () => {
+    const elapsed = reported('m1', { timer: { since: 5_000, last: 60_000, next: 90_000 } });
+    const moved = [
+      ...onM1,
+      elapsed,
+      { type: 'UnitEvicted', unit: 'job.timer', machine: 'm1', reason: 'why not' } as const,
+      joined('m2'),
+      placed('job.timer', 'm2'),
+    ];
+    assert.deepEqual(fold(moved).units.get('job.timer')?.timer, { since: 5_000, last: 60_000 });
+    // What the first machine says late of an elapse counts; that it is not active there any more does not.
+    const late = reported('m1', { timer: { last: 61_000 } });
+    assert.deepEqual(fold([...moved, late]).units.get('job.timer')?.timer, { since: 5_000, last: 61_000 });
+    const stopped = fold([...moved, { type: 'UnitLoadRequested', unit: 'job.timer' }]);
+    assert.deepEqual(stopped.units.get('job.timer')?.timer, { last: 60_000 });
+  });
+});
+
+describe('stop', () => {
+  it('ends what another unit has started, though it is only loaded', () => {
+    const running: Event = { type: 'UnitStateReported', machine: 'm1', ...report('job.service') };
+    given(...onM1, running)
+      .when(stop)
+      .leadsTo(load);
+    given(...onM1)
+      .when(stop)
+      .leadsTo();
+  });
+});

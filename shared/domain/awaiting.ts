@@ -1,0 +1,45 @@
+/**
+ * A unit that is placed anew while the machine that had it is there: its copy on that machine ends before the next one
+ * begins. A machine that is lost is not waited for.
+ */
+import type { ClusterState } from './clusterState.ts';
+import type { ClusterEvent } from './events.ts';
+
+/** A machine that may still run a copy of the unit, and has to have ended it before the unit is started anywhere else. */
+export interface Awaiting {
+  readonly machine: string;
+}
+
+type AwaitEvent = Extract<ClusterEvent, { type: 'UnitPlaced' | 'UnitAwaitEnded' }>;
+
+/** The wait outlasts the place, and the unit: whatever comes next under its name waits for that copy, too. */
+export function evolveAwaiting(state: ClusterState, event: AwaitEvent): void {
+  const { unit, machine } = event;
+  switch (event.type) {
+    case 'UnitPlaced':
+      if (event.awaits !== undefined) state.awaiting.set(unit, { machine: event.awaits });
+      else state.awaiting.delete(unit);
+      return;
+    case 'UnitAwaitEnded':
+      if (state.awaiting.get(unit)?.machine === machine) state.awaiting.delete(unit);
+      return;
+    default:
+      return event satisfies never;
+  }
+}
+
+/** Enters a machine that tells of the unit among those that the unit leaves, unless it is placed there. */
+export function noteLeaving(state: ClusterState, unit: string, machine: string): void {
+  const isPlaced = Object.hasOwn(state.units.get(unit)?.machines ?? {}, machine);
+  if (!isPlaced && state.reports.get(machine)?.has(unit)) state.leaving.add(unit, machine);
+}
+
+/** The unit is placed there again, or gone from there. */
+export function noteLeft(state: ClusterState, unit: string, machine: string): void {
+  if (state.leaving.get(unit).has(machine)) state.leaving.remove(unit, machine);
+}
+
+/** What the machine has told is void. */
+export function forgetLeaving(state: ClusterState, machine: string): void {
+  for (const unit of state.reports.get(machine)?.keys() ?? []) noteLeft(state, unit, machine);
+}

@@ -1,0 +1,40 @@
+/** Units that require another one follow it, as `MachineOf=` has it: where that one goes, they go. */
+import type { ClusterState } from './clusterState.ts';
+import { closure, UnitGraph } from './unitGraph.ts';
+
+/**
+ * The units beside which this one has to run because it requires them, directly or through others, by name. Of units that
+ * need each other, the first by name leads of those that do not say themselves where they go.
+ */
+export function followedBy(state: ClusterState, name: string): ReadonlySet<string> {
+  if (!isInvolved(state, name)) return none;
+  const graph = new UnitGraph(state);
+  const needs = (unit: string) => graph.needs(unit);
+  const needed = [...closure(name, needs)].sort();
+  const rank = (unit: string) => `${graph.placementOf(unit)?.machineOf === undefined ? 0 : 1} ${unit}`;
+  return new Set(needed.filter((other) => rank(other) < rank(name) || !closure(other, needs).has(name)));
+}
+
+/** The units that follow this one, by name. */
+export function followersOf(state: ClusterState, name: string): string[] {
+  if (!isInvolved(state, name)) return [];
+  const graph = new UnitGraph(state);
+  const needing = closure(name, (unit) => graph.neededBy(unit));
+  return [...needing].sort().filter((other) => followedBy(state, other).has(name));
+}
+
+/** Of a unit on that machine: who leads it there, so that it does not go by itself. */
+export function leaderThere(state: ClusterState, name: string, machine: string): string | undefined {
+  for (const leader of followedBy(state, name)) {
+    const unit = state.units.get(leader);
+    if (unit && !unit.placement.global && Object.hasOwn(unit.machines, machine)) return leader;
+  }
+  return undefined;
+}
+
+const none: ReadonlySet<string> = new Set();
+
+/** Most units have nothing to do with others. */
+function isInvolved(state: ClusterState, name: string): boolean {
+  return state.units.get(name)?.dependencies !== undefined || state.dependents.get(name).size > 0;
+}

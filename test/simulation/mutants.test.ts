@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { applyEdit, hunt } from './hunt.ts';
+import { mutants } from './mutants.ts';
+
+const root = new URL('../../', import.meta.url);
+/** A change of the sources may hide a mutant from the seed that found it; then one of the next does. */
+const seeds = 25;
+
+test('every mutant changes the sources as they are, each in one place', async () => {
+  for (const { name, edits } of mutants) {
+    for (const edit of edits) applyEdit(name, await readFile(new URL(edit.file, root), 'utf8'), edit);
+  }
+});
+
+for (const mutant of mutants) {
+  const { name, seed } = mutant;
+  test(`the simulator finds a mutant: ${name}`, async () => {
+    // That nothing is wrong on these days without the mutant, the tests of the seeds and regressions say.
+    const { found } = await hunt(mutant, typeof seed === 'string' ? { schedule: seed } : { first: seed, seeds });
+    assert.notEqual(
+      found,
+      null,
+      `${seed} does not find it any more: npm run simulate -- --mutants says which seed does`,
+    );
+  });
+}

@@ -1,0 +1,103 @@
+/** What the cluster does over some time goes on while the schedulers that lead it die, one after the other. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { rebalanceUnderWay } from '../../shared/domain/rebalance.ts';
+import { isRollingOut } from '../../shared/domain/rollout.ts';
+import { PlayedWorld, unitFile } from './playedCluster.ts';
+
+const numbered = (count: number, prefix: string) =>
+  Array.from({ length: count }, (_, i) => `${prefix}${i + 1}.service`);
+
+/** Whoever leads dies, and comes back after a while. */
+function killLeader(cluster: PlayedWorld): void {
+  const actor = cluster.state.leader?.id.split('.')[0];
+  assert.ok(actor);
+  cluster.strike({ do: 'crash', actor, forMs: 8_000 });
+}
+
+/** Until it is over, with a new leader every few seconds. */
+async function amidElections(cluster: PlayedWorld, goesOn: () => boolean, look: () => void): Promise<number> {
+  let deaths = 0;
+  for (let steps = 0; goesOn(); steps++) {
+    assert.ok(steps < 1_000, 'it comes to an end');
+    if (steps % 40 === 8) {
+      killLeader(cluster);
+      deaths++;
+    }
+    look();
+    await cluster.passes(250);
+  }
+  return deaths;
+}
+
+describe('whoever leads', () => {
+  test('a rebalance goes on, one unit at a time, until the cluster is even', async (t) => {
+    const cluster = await PlayedWorld.start(t);
+    cluster.strike({ do: 'power', machine: 'm3', forMs: 20_000 });
+    await cluster.until('two are left', () => cluster.readyMachines().length === 2);
+    const units = numbered(18, 'u-').map((name) => ({ name, text: unitFile() }));
+    await cluster.demand({ type: 'StartUnits', units });
+    await cluster.until('the third is back', () => cluster.readyMachines().length === 3);
+    await cluster.settled();
+    assert.equal(cluster.running().filter((entry) => entry.endsWith('@m3')).length, 0);
+
+    cluster.strike({ do: 'slow', machine: 'm3', startMs: 3_000, stopMs: 0, stubborn: false, forMs: 600_000 });
+    await cluster.demand({ type: 'Rebalance', reason: 'a machine is back', maxMoves: 100 });
+    const deaths = await amidElections(
+      cluster,
+      () => rebalanceUnderWay(cluster.state) !== null,
+      () => assert.ok(cluster.state.moving.size <= 1),
+    );
+    const { ended, moves } = cluster.state.rebalance ?? {};
+    assert.deepEqual([ended?.outcome, moves], ['even', 6]);
+    await cluster.settled();
+    for (const machine of ['m1', 'm2', 'm3'])
+      assert.equal(cluster.running().filter((entry) => entry.endsWith(`@${machine}`)).length, 6);
+    assert.ok(deaths > 1, `${deaths} leaders died`);
+  });
+
+  test('a rolling replacement goes on, and never takes down more than it may', async (t) => {
+    const cluster = await PlayedWorld.start(t);
+    const names = numbered(6, 'web-');
+    await cluster.start(unitFile(), ...names);
+    const before = cluster.processes();
+    await cluster.demand({
+      type: 'StartUnits',
+      units: names.map((name) => ({ name, text: `${unitFile()}[Service]\nEnvironment=VERSION=2\n` })),
+      replace: true,
+      rolling: { maxUnavailable: 2, settleMs: 3_000, timeoutMs: 60_000 },
+    });
+    const deaths = await amidElections(
+      cluster,
+      () => isRollingOut(cluster.state),
+      () => assert.ok(cluster.running().length >= names.length - 2, cluster.running().join(' ')),
+    );
+    assert.ok(deaths > 0);
+    const [rollout] = [...cluster.state.rollouts.values()];
+    assert.equal(rollout?.ended?.outcome, 'replaced');
+    await cluster.settled();
+    const after = cluster.processes();
+    assert.deepEqual([...after.keys()].sort(), [...before.keys()].sort(), 'each is where it was');
+    for (const [entry, pid] of before) assert.notEqual(after.get(entry), pid, `${entry} was restarted`);
+  });
+
+  test('a unit that has failed for as long as it says is moved, by whoever leads then', async (t) => {
+    const cluster = await PlayedWorld.start(t);
+    const text = '[Service]\nExecStart=/bin/main\n[X-Flotilla]\nRescheduleAfter=20s\n';
+    await cluster.start(text, 'flaky.service');
+    const [machine = ''] = cluster.placesOf('flaky.service');
+    cluster.strike({ do: 'end', machine, unit: 'flaky.service', code: 1, forMs: 1 });
+    await cluster.passes(5_000);
+    assert.deepEqual(cluster.running(), []);
+    killLeader(cluster);
+    await cluster.passes(10_000);
+    assert.deepEqual(cluster.running(), [], 'not before its time');
+    await cluster.until('it runs elsewhere', () =>
+      cluster.placesOf('flaky.service').some((there) => there !== machine),
+    );
+    await cluster.settled();
+    assert.ok(Object.hasOwn(cluster.state.rescheduled.get('flaky.service')?.avoids ?? {}, machine));
+    await cluster.passes(120_000);
+    assert.equal(cluster.state.rescheduled.size, 0, 'it has been well for long enough');
+  });
+});
