@@ -123,6 +123,10 @@ export async function main(options: NodeOptions): Promise<number> {
     onReport: (report) => reporter.report(report, `goal ${report.goal}`),
     onForget: (unit, reason) => reporter.forget(unit, reason),
     onChange: () => store.save(() => registry.memory()),
+    remembered: () => {
+      store.save(() => registry.memory());
+      return store.flush();
+    },
     onError,
   });
   const assignments = openLog(link, streams.assign);

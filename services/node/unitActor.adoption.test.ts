@@ -80,6 +80,10 @@ describe('a unit that an earlier agent started', { timeout: 20_000 }, () => {
     const restartedBefore = await next(simple, restarted, { assigned: { restart: 9, goal: 9 } });
     await restartedBefore.clock.advance(longMs);
     assert.equal(restartedBefore.ran.length, 3);
+    const learnsOfItLater = await next(simple, restartedBefore);
+    learnsOfItLater.unit.setGoal({ ...learnsOfItLater.unit.assigned, restart: 9, goal: 9 });
+    await learnsOfItLater.clock.advance(longMs);
+    assert.equal(learnsOfItLater.ran.length, 3);
   });
 
   it('is given up without a trace when it is no longer assigned', async () => {

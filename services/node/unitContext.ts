@@ -142,7 +142,9 @@ export function wishes(context: UnitContext, assigned: AssignedUnit): Partial<Un
   const isNew = assigned.goal > context.assigned.goal;
   const activated = context.activated && !isNew;
   const stops = !launched && !activated && isLaunched(context);
-  const restarts = launched && assigned.restart > context.assigned.restart;
+  // What an earlier agent started for this very restart need not be started again.
+  const isRestarted = context.main !== null && context.main.token >= assigned.restart;
+  const restarts = launched && assigned.restart > context.assigned.restart && !isRestarted;
   return {
     assigned,
     ...(stops ? { reason: 'a stop was asked for' } : restarts ? { reason: 'a restart was asked for' } : {}),

@@ -30,7 +30,9 @@ interface Node extends Simulation {
 }
 
 /** A node's registry; with `earlier`, that of the next agent on the same machine. */
-function node(options: SimulationOptions & { bootId?: string; renewedAt?: number } = {}): Node {
+function node(
+  options: SimulationOptions & { bootId?: string; renewedAt?: number; remembered?: () => Promise<void> } = {},
+): Node {
   const simulation = simulate(options);
   const { clock, host } = simulation;
   const runtime = createFakeRuntime(host);
@@ -58,6 +60,7 @@ function node(options: SimulationOptions & { bootId?: string; renewedAt?: number
     onChange: () => {
       changes += 1;
     },
+    remembered: options.remembered ?? (() => Promise.resolve()),
     onError: (error) => errors.push(error),
   });
   return {
@@ -181,6 +184,22 @@ describe('the units of a machine', { timeout: 30_000 }, () => {
     await clock.advance(5_000);
     assert.deepEqual(ran, ['/main', '/stop', '/main --other']);
     assert.deepEqual(told().slice(-2), ['a.service start', 'a.service running']);
+  });
+
+  it('are replaced only when it is written down that the old version is gone', async () => {
+    const writes: (() => void)[] = [];
+    const remembered = () => new Promise<void>((resolve) => writes.push(resolve));
+    const { apply, registry, clock, running, ran } = node({ remembered });
+    const replaced = named('a.service', other, { goal: 6, token: 6 });
+    await apply(5, a);
+    await apply(6, replaced);
+    assert.deepEqual([writes.length, running()], [1, []]);
+    await apply(7, replaced, b);
+    assert.deepEqual([running(), ran.length], [['b.service'], 2]);
+    assert.equal(registry.memory().assignment?.units[0]?.token, 6);
+    writes[0]?.();
+    await clock.advance(0);
+    assert.deepEqual([running(), ran.at(-1)], [['b.service', 'a.service'], '/main --other']);
   });
 
   it('wait for their copy on another machine to end, and say so; what starts them meanwhile waits, too', async () => {

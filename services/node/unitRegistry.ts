@@ -51,6 +51,8 @@ export interface UnitRegistryOptions {
   onActive: (unit: string, active: ActiveUnit | null) => void;
   /** Called when what {@link UnitRegistry.memory} returns has changed. */
   onChange: () => void;
+  /** Resolves when what {@link UnitRegistry.memory} returns is written down. Default: at once. */
+  remembered?: () => Promise<void>;
   onError: (error: unknown) => void;
 }
 
@@ -61,6 +63,8 @@ const sweepRetryMs = 2_000;
 export class UnitRegistry {
   readonly #options: UnitRegistryOptions;
   readonly #units = new Map<string, Unit>();
+  /** They are gone, which is being written down before a successor of the same name is created. */
+  readonly #unwritten = new Set<string>();
   /** They wait for each other, and stop each other. */
   readonly #neighbours: Neighbours;
   /** Those that start others, by their names. */
@@ -74,6 +78,7 @@ export class UnitRegistry {
   /** The cluster has told an assignment since this agent started. */
   #isHeard = false;
   #draining: (() => void) | null = null;
+  #isAbandoned = false;
   readonly #goneListeners = new Set<() => void>();
   /** What earlier agents left of other units is gone. */
   #isSwept = false;
@@ -208,6 +213,7 @@ export class UnitRegistry {
 
   /** Lets go of all units without touching them. */
   abandon(): void {
+    this.#isAbandoned = true;
     for (const unit of this.#units.values()) unit.abandon();
   }
 
@@ -234,6 +240,7 @@ export class UnitRegistry {
     const known = new Map<string, KnownUnit>();
     for (const [name, { assigned, retiring }] of this.#units) known.set(name, { ...assigned, retiring });
     for (const [name, { assigned }] of this.#unloadable) known.set(name, { ...assigned, retiring: false });
+    for (const name of this.#unwritten) known.set(name, { hash: '', goal: 0, token: 0, retiring: true });
     return known;
   }
 
@@ -387,10 +394,18 @@ export class UnitRegistry {
     this.#options.leases.remove(name);
     this.#tellActive(name);
     this.#forget(name);
-    this.#reconcile(false);
+    if (this.#isAssigned(name)) void this.#succeed(name);
     this.#options.onChange();
     for (const listener of this.#goneListeners) listener();
     this.#settleDrain();
+  }
+
+  /** The next agent, if there is one before that is written down, would start what is gone beside its successor. */
+  async #succeed(name: string): Promise<void> {
+    this.#unwritten.add(name);
+    await this.#options.remembered?.();
+    this.#unwritten.delete(name);
+    if (!this.#isAbandoned) this.#reconcile(false);
   }
 
   /** A successor of the same name will report itself. */

@@ -144,7 +144,7 @@ export class CommitLoop {
 
   /** Asks the fence; its stream may be without a leader where the log is not: then a commit of nothing asks the log. */
   async #isLogPrompt(signal: AbortSignal): Promise<boolean> {
-    const { writer, projection, proveLeadership, clock } = this.#options;
+    const { writer, projection, proveLeadership, onCommitted, clock } = this.#options;
     const over = new AbortController();
     const proof = proveLeadership().then(() => true);
     const late = delay(clock, promptMs.fence, over.signal).then(() => false);
@@ -159,6 +159,7 @@ export class CommitLoop {
     const { seq } = await writer.append({ cause: 'machines are silent: is the log at hand?', events: [] });
     const tookMs = clock.monotonicNow() - askedAt;
     await projection.reached(seq, signal);
+    onCommitted(new Set(), seq);
     return tookMs <= promptMs.log;
   }
 

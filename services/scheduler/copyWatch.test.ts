@@ -110,6 +110,19 @@ describe('the scheduler', () => {
     assert.equal(events.filter(({ type }) => type === 'UnitAwaitEnded').length, 1);
   });
 
+  test('believes no machine that it has not sent yet what the log has given back already', async (t) => {
+    const schedulers = await cluster(t);
+    const { version = 0 } = newest(schedulers, 'm1') ?? {};
+    schedulers.running[0]?.log.loseNextAnswer('stored');
+    const moved = schedulers.command({ type: 'MoveUnits', units: [{ name: web }], reason: 'because' });
+    await schedulers.clock.advance(100);
+    assert.equal((await schedulers.commits()).at(-1)?.events.at(-1)?.type, 'UnitPlaced');
+    await schedulers.beat('m1', { assignment: version, leaving: [] });
+    await schedulers.pass(5_000, 'm1', 'm2');
+    assert.equal((await moved).ok, true);
+    assert.equal(awaitedBy(schedulers), 'm1');
+  });
+
   test('does not let a unit wait for a machine that is lost', async (t) => {
     const schedulers = await cluster(t);
     await schedulers.command({ type: 'MoveUnits', units: [{ name: web }], reason: 'because' });

@@ -115,6 +115,8 @@ class Term {
   readonly #options: LeadOptions;
   /** Version of each machine's newest assignment. */
   readonly #versions = new Map<string, number>();
+  /** The assignments are published as of this sequence. */
+  #published = 0;
   /** Heartbeats in a row with the same digest, which is not the log's. */
   readonly #differing = new Map<string, { digest: string; beats: number }>();
   readonly #stopListening: () => void;
@@ -167,6 +169,7 @@ class Term {
 
   /** Publishes the whole assignments of these machines as of `version`. */
   publish(machines: Iterable<string>, version: number): void {
+    this.#published = version;
     for (const machine of machines) {
       if (this.#options.projection.state.machines.get(machine)?.state === 'ready') {
         this.#versions.set(machine, version);
@@ -195,11 +198,16 @@ class Term {
     const assignment = this.#versions.get(machine) ?? 0;
     // It has not taken up the newest one: perhaps nothing reached it, nor the stream. It is the same if sent again.
     if (heartbeat.assignment < assignment) this.#publish(machine, assignment);
-    const isUpToDate = heartbeat.assignment === assignment;
+    const isUpToDate = heartbeat.assignment === assignment && this.#isAllPublished();
     const renews = this.leases.heard(machine, isUpToDate ? heartbeat.held : undefined);
     if (isUpToDate) this.copies.heard(machine, heartbeat.leaving);
     const resync = this.#isOutOfSync(machine, heartbeat.digest);
     return { ok: true, assignment, resync, ...(renews ? { lease: true } : {}) };
+  }
+
+  /** The log may have given back a commit whose append is not answered yet: nobody has been sent what it changes. */
+  #isAllPublished(): boolean {
+    return this.#options.projection.head(subjects.clusterLog).seq <= this.#published;
   }
 
   #isOutOfSync(machine: string, digest: string): boolean {

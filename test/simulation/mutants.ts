@@ -309,4 +309,37 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a machine is believed that has not been sent yet what the log has given back',
+    seed: 'moved-before-its-assignment-was-published.json',
+    edits: [
+      {
+        file: 'services/scheduler/lead.ts',
+        find: ' && this.#isAllPublished();',
+        replace: ';',
+      },
+    ],
+  },
+  {
+    name: 'a restart that an earlier agent has done is done again',
+    seed: 'restarted-just-before-a-crash.json',
+    edits: [
+      {
+        file: 'services/node/unitContext.ts',
+        find: ' && !isRestarted;',
+        replace: ';',
+      },
+    ],
+  },
+  {
+    name: 'a new version starts before it is written down that the old one is gone',
+    seed: 'replaced-just-before-a-crash.json',
+    edits: [
+      {
+        file: 'services/node/unitRegistry.ts',
+        find: 'await this.#options.remembered?.();',
+        replace: '',
+      },
+    ],
+  },
 ];

@@ -106,6 +106,10 @@ export function beginNode(birth: Birth, { logs, onError }: Surroundings, machine
     onForget: (unit, reason) => reporter.forget(unit, reason),
     onActive: () => undefined,
     onChange: () => store.save(() => registry.memory()),
+    remembered: () => {
+      store.save(() => registry.memory());
+      return store.flush();
+    },
     onError: report,
   });
   const assignments = link.open(logs.assignments);
