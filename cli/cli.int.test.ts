@@ -108,7 +108,10 @@ test('a unit is started, seen, listened to, shown, stopped and destroyed', async
   assert.match((await flotilla(['journal', 'talk@1', '--since', 'soon'])).err, /--since takes a moment .*not "soon"/);
   assert.match((await flotilla(['cat', 'talk@1'])).out, /^\[Unit\]\nDescription=Talks.*sleep 600"\n$/s);
   const status = await flotilla(['status', 'talk@*']);
-  assert.match(status.out, /● talk@1\.service.*Active: active \(running\).*Main PID: \d+.*\nhello 1\n/s);
+  assert.match(
+    status.out,
+    /● talk@1\.service.*Active: active \(running\).*Main PID: \d+ \(\w+\).*(?:CGroup|Processes): .*\d+ .*\n\w{3} \d\d [\d:]{8} \S+ talk@1\.service: hello 1\n/s,
+  );
 
   assert.match((await flotilla(['stop', 'talk@1'])).out, /^Unit talk@1\.service loaded on /);
   assert.deepEqual(await flotilla(['destroy', 'talk@*']), { code: 0, out: 'Destroyed talk@1.service\n', err: '' });

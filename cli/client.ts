@@ -11,7 +11,7 @@ import type { EventLog } from '../shared/log/eventLog.ts';
 import type { Command, CommandBody, CommandReply } from '../shared/protocol/commands.ts';
 import { encodeJson } from '../shared/protocol/json.ts';
 import { decodeLargeJson } from '../shared/protocol/largeJson.ts';
-import type { UnitUsage } from '../shared/protocol/node.ts';
+import type { UsageReply } from '../shared/protocol/node.ts';
 import type { Query, QueryAnswers, QueryBody, QueryReply } from '../shared/protocol/queries.ts';
 import { streams, subjects } from '../shared/protocol/subjects.ts';
 import { askActivity } from './activity.ts';
@@ -46,8 +46,8 @@ export interface Client {
   /** What a machine is busy with for a unit, such as a long pull; null: nothing, or it does not say. */
   activity(machine: string, unit: string): Promise<string | null>;
 
-  /** What a unit uses of a machine; null: nothing of it runs, or the machine does not say. */
-  usage(machine: string, unit: string): Promise<UnitUsage | null>;
+  /** What a unit uses of a machine, and how its commands have ended, as far as the machine says. */
+  usage(machine: string, unit: string): Promise<UsageReply>;
 
   /**
    * Runs a command beside a unit on a machine; resolves with its exit code.

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatBytes, formatCpu, usageRows } from './usageRows.ts';
+import { interpretUnit } from '../shared/domain/interpretUnit.ts';
+import { parseUnitFile } from '../shared/domain/unitFile.ts';
+import { parseUnitName } from '../shared/domain/unitName.ts';
+import { formatBytes, formatCpu, limitsOf, usageRows } from './usageRows.ts';
+
+function limitsIn(lines: string) {
+  const name = parseUnitName('a.service').value;
+  assert.ok(name);
+  const { spec, problems } = interpretUnit(name, parseUnitFile(`[Service]\n${lines}`).file);
+  assert.ok(spec, JSON.stringify(problems));
+  return limitsOf(spec);
+}
 
 describe('what a unit uses', () => {
   it('is shown as systemctl status shows it', () => {
@@ -16,6 +27,22 @@ describe('what a unit uses', () => {
       ['', '└─9 sleep 5'],
     ]);
     assert.deepEqual(usageRows({ processes: [] }), []);
+  });
+
+  it('stands beside what it may use at most', () => {
+    const usage = { tasks: 2, memoryBytes: 1024, processes: [{ pid: 7, command: 'x' }], group: '/own/a.service' };
+    const limits = limitsIn('ExecStart=/bin/x\nTasksMax=20\nMemoryHigh=80M\nMemoryMax=100M\nMemorySwapMax=5%\n');
+    assert.deepEqual(usageRows(usage, limits), [
+      ['Tasks', '2 (limit: 20)'],
+      ['Memory', '1.0K (high: 80.0M max: 100.0M swap max: 5%)'],
+      ['CGroup', '/own/a.service'],
+      ['', '└─7 x'],
+    ]);
+    const ofLine = limitsIn('ExecStart=/usr/bin/docker run -m 64m redis\nTasksMax=infinity\n');
+    assert.deepEqual(usageRows({ tasks: 2, memoryBytes: 1024, processes: [] }, ofLine), [
+      ['Tasks', '2'],
+      ['Memory', '1.0K (max: 64.0M)'],
+    ]);
   });
 
   it('has sizes and times that fit', () => {

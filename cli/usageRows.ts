@@ -1,34 +1,88 @@
 /** What a unit uses, as `systemctl status` has it. */
 import type { Bus } from '../shared/bus/bus.ts';
+import type { ResourceControl } from '../shared/domain/resourceControl.ts';
+import type { UnitSpec } from '../shared/domain/unitSpec.ts';
+import type { MemoryAmount } from '../shared/domain/values.ts';
 import { decodeJson, encodeJson } from '../shared/protocol/json.ts';
 import type { ActivityRequest, UnitUsage, UsageReply } from '../shared/protocol/node.ts';
 import { subjects } from '../shared/protocol/subjects.ts';
 
 const answerTimeoutMs = 1_500;
 
-/** Null: nothing of it runs, or the machine does not say. */
-export async function askUsage(bus: Bus, machine: string, unit: string): Promise<UnitUsage | null> {
+/** Where the machine does not say, nothing of it runs as far as anybody can tell. */
+export async function askUsage(bus: Bus, machine: string, unit: string): Promise<UsageReply> {
   const request: ActivityRequest = { unit };
   try {
     const reply = await bus.request(subjects.usage(machine), encodeJson(request), { timeoutMs: answerTimeoutMs });
-    return (decodeJson(reply.data) as UsageReply).usage;
+    return decodeJson(reply.data) as UsageReply;
   } catch {
     // A machine that is away must not keep the rest from being shown.
-    return null;
+    return { usage: null };
   }
+}
+
+/** What a unit may use at most. */
+export interface Limits {
+  memory: [name: string, amount: MemoryAmount][];
+  tasks: ResourceControl['tasksMax'];
+}
+
+export const noLimits: Limits = { memory: [], tasks: undefined };
+
+/** Of a container that is limited by its docker line, too. */
+export function limitsOf({ service, resources }: UnitSpec): Limits {
+  const { memoryMin, memoryLow, memoryHigh, memoryMax, memorySwapMax, tasksMax } = service?.control ?? {};
+  const ofLine = resources.memoryBytes === undefined ? undefined : { bytes: resources.memoryBytes };
+  const amounts: [string, MemoryAmount | undefined][] = [
+    ['min', memoryMin],
+    ['low', memoryLow],
+    ['high', memoryHigh],
+    ['max', memoryMax ?? ofLine],
+    ['swap max', memorySwapMax],
+  ];
+  return {
+    memory: amounts.flatMap(([name, amount]) => (amount === undefined ? [] : [[name, amount]])),
+    tasks: tasksMax,
+  };
 }
 
 const mostProcesses = 20;
 
 /** Name and value of each line; a line without a name goes on with the one above. */
-export function usageRows({ tasks, memoryBytes, cpuMs, processes }: UnitUsage): [name: string, value: string][] {
+export function usageRows(
+  { tasks, memoryBytes, cpuMs, processes, group }: UnitUsage,
+  limits: Limits = noLimits,
+): [name: string, value: string][] {
+  const lines = group === undefined ? tree(processes) : [group, ...tree(processes)];
+  const listed = group === undefined ? 'Processes' : 'CGroup';
   const rows: [string, string | undefined][] = [
-    ['Tasks', tasks?.toString()],
-    ['Memory', memoryBytes === undefined ? undefined : formatBytes(memoryBytes)],
+    ['Tasks', tasks === undefined ? undefined : `${tasks}${taskLimit(limits)}`],
+    ['Memory', memoryBytes === undefined ? undefined : `${formatBytes(memoryBytes)}${memoryLimit(limits)}`],
     ['CPU', cpuMs === undefined ? undefined : formatCpu(cpuMs)],
-    ...tree(processes).map((line, index): [string, string] => [index === 0 ? 'Processes' : '', line]),
+    ...lines.map((line, index): [string, string] => [index === 0 ? listed : '', line]),
   ];
   return rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
+}
+
+/** ` (limit: 20)`. */
+function taskLimit({ tasks }: Limits): string {
+  if (tasks === undefined || tasks === 'infinity') return '';
+  return ` (limit: ${'count' in tasks ? tasks.count : percent(tasks.fraction)})`;
+}
+
+/** ` (high: 80.0M max: 10%)`. */
+function memoryLimit({ memory }: Limits): string {
+  const shown = memory.map(([name, amount]) => `${name}: ${formatAmount(amount)}`);
+  return shown.length === 0 ? '' : ` (${shown.join(' ')})`;
+}
+
+function formatAmount(amount: MemoryAmount): string {
+  if (amount === 'infinity') return amount;
+  return 'bytes' in amount ? formatBytes(amount.bytes) : percent(amount.fraction);
+}
+
+function percent(fraction: number): string {
+  return `${Number((fraction * 100).toFixed(2))}%`;
 }
 
 function tree(processes: UnitUsage['processes']): string[] {

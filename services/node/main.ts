@@ -144,7 +144,8 @@ export async function main(options: NodeOptions): Promise<number> {
     onError,
   });
   const activities = serveActivities({ machine, bus, runtimes: all, onError });
-  const usage = serveUsage({ machine, bus, runtimes: all, onError });
+  const ended = (unit: string) => registry.ended(unit);
+  const usage = serveUsage({ machine, bus, runtimes: all, ended, onError });
   void stopping.then((signal) => node.stop(`the node got ${signal}`));
   void makingRoom.then(async () => {
     log.info({ machine }, 'the node got SIGHUP: it ends, and leaves its units to the next one');

@@ -77,6 +77,8 @@ export function startTriggeringUnit<Snapshot extends TriggerSnapshot>(
       return isStopped(actor.getSnapshot());
     },
     report: () => reportOf(actor.getSnapshot()),
+    // It runs no commands.
+    ended: () => [],
     setGoal: (assigned) => actor.send({ type: 'SET_GOAL', assigned }),
     retire: (reason) => actor.send({ type: 'RETIRE', reason }),
     targetChanged: () => actor.send({ type: 'TARGET' }),

@@ -1,7 +1,7 @@
 import type { Announcement } from '../../shared/domain/announce.ts';
 import type { UnitReport } from '../../shared/domain/events.ts';
 import type { ServiceSpec } from '../../shared/domain/unitSpec.ts';
-import type { AssignedUnit } from '../../shared/protocol/node.ts';
+import type { AssignedUnit, EndedCommand } from '../../shared/protocol/node.ts';
 import type { Gate, Standing } from './policy/ordering.ts';
 
 /** A unit of whatever kind, as the registry of the node handles it. */
@@ -14,6 +14,8 @@ export interface Unit {
   /** Nothing of it runs. */
   readonly stopped: boolean;
   report(): UnitReport;
+  /** Its commands that have ended since it was last started. */
+  ended(): EndedCommand[];
   setGoal(assigned: AssignedUnit): void;
   /** Another unit starts it, whether it is launched or only loaded. */
   activate(reason: string): void;

@@ -51,6 +51,27 @@ describe('a service', { timeout: 20_000 }, () => {
     assert.match(unit.last()?.reason ?? '', /exited with status 3/);
   });
 
+  it('keeps how its commands have ended since it was last started', async () => {
+    const unit = simulateUnit(`${simple}ExecStartPre=-/pre\nExecStop=/stop\nTimeoutStopSec=10\n`, {
+      commands: { '/pre': ends(exited(5)), '/stop': {} },
+    });
+    const told = () =>
+      unit.unit.ended().map(({ directive, pid, exit }) => ({ directive, isProcess: pid !== undefined, exit }));
+    await unit.clock.advance(0);
+    const prepared = { directive: 'ExecStartPre', isProcess: true, exit: { code: 5 } };
+    assert.deepEqual(told(), [prepared]);
+    unit.wish('loaded');
+    await unit.clock.advance(longMs);
+    assert.deepEqual(told(), [
+      prepared,
+      { directive: 'ExecStop', isProcess: true, exit: { signal: 'SIGKILL' } },
+      { directive: 'ExecStart', isProcess: true, exit: { signal: 'SIGTERM' } },
+    ]);
+    unit.wish('launched');
+    await unit.clock.advance(0);
+    assert.deepEqual(told(), [prepared]);
+  });
+
   it('that ends by itself is stopped like one that is asked to, unless it failed: then ExecStop= is not run', async () => {
     for (const [code, ran, end] of [
       [0, ['/main', '/stop', '/stop-post'], 'inactive dead success 1'],
@@ -304,12 +325,13 @@ describe('a service that is stopped', { timeout: 20_000 }, () => {
     assert.equal(unit.host.running().length, 1);
   });
 
-  it('has the result of what failed first, whatever fails in its wake', async () => {
+  it('has the result and the reason of what failed first, whatever fails in its wake', async () => {
     const unit = simulateUnit(`${simple}ExecStopPost=/stop-post\n`, { commands: { '/stop-post': ends(exited(9)) } });
     await unit.clock.advance(0);
     unit.host.end('a.service', killed('SIGSEGV'));
     await unit.clock.advance(0);
     assert.equal(unit.told().at(-1), 'failed failed signal 1');
+    assert.equal(unit.last()?.reason, 'main process killed by SIGSEGV');
     const stopped = simulateUnit(`${simple}ExecStopPost=/stop-post\n`, { commands: { '/stop-post': ends(exited(9)) } });
     await stopped.clock.advance(0);
     stopped.wish('loaded');

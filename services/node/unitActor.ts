@@ -46,6 +46,7 @@ export function createUnit(input: UnitInput, handlers: UnitHandlers): DependentU
       return restingStates.some((state) => snapshot.matches(state));
     },
     report,
+    ended: () => actor.getSnapshot().context.ended.list(),
     setGoal: (assigned) => actor.send({ type: 'SET_GOAL', assigned }),
     activate: (reason) => actor.send({ type: 'ACTIVATE', reason }),
     retire: (reason) => actor.send({ type: 'RETIRE', reason }),

@@ -114,7 +114,7 @@ export const unitMachine = unitSetup.createMachine({
     RESUME: { actions: 'resume' },
     GATE: { actions: 'setGate' },
     UPHOLD: { actions: 'uphold' },
-    MAIN_EXITED: { actions: 'noteExit' },
+    MAIN_EXITED: { actions: ['noteEnded', 'noteExit'] },
     HEALTH: { actions: ['noteHealth', 'killUnhealthy'] },
     OUT_OF_MEMORY: { actions: 'noteMemory' },
     NOTIFIED: { actions: 'noteNotices' },

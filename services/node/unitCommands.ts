@@ -1,8 +1,9 @@
 import { type Clock, delay } from '../../shared/clock/clock.ts';
 import { substituteVariables } from '../../shared/domain/commandLine.ts';
 import type { ExecCommand, ServiceSpec } from '../../shared/domain/unitSpec.ts';
+import type { CommandDirective, EndedCommands } from './endedCommands.ts';
 import { isCleanExit } from './policy/restart.ts';
-import { type Exit, type Runtime, StartError } from './runtime/runtime.ts';
+import { type Exit, type RunRequest, type Runtime, StartError } from './runtime/runtime.ts';
 
 /** The runtimes of this machine; each command goes to the one that it needs. */
 export interface Runtimes {
@@ -29,6 +30,7 @@ export type CommandsOutcome =
   | { ok: false; exit: Exit | null; timedOut: boolean; message: string };
 
 export interface CommandList {
+  directive: CommandDirective;
   unit: string;
   service: ServiceSpec;
   commands: readonly ExecCommand[];
@@ -37,6 +39,8 @@ export interface CommandList {
   clock: Clock;
   /** Commands that have not ended, also those that were aborted; for the time of each, it is in here. */
   running: Set<Promise<void>>;
+  /** What has ended is noted there. */
+  ended: EndedCommands;
   /** What each command has, ms; null: as long as it takes. */
   timeoutMs: number | null;
 }
@@ -59,7 +63,7 @@ async function runCommand(list: CommandList, command: ExecCommand, signal: Abort
   const request = { unit, service, environment, command: resolveCommand(command, environment) };
   try {
     const runtime = runtimeFor(runtimes, service, command);
-    const exit = await within(list, signal, (abort) => tracked(list.running, runtime.run(request, abort)));
+    const exit = await within(list, signal, (abort) => tracked(list.running, runNoted(list, runtime, request, abort)));
     if (exit === 'timeout') {
       return {
         ok: false,
@@ -73,6 +77,18 @@ async function runCommand(list: CommandList, command: ExecCommand, signal: Abort
     if (!(error instanceof StartError)) throw error;
     return failure(error.message, null);
   }
+}
+
+async function runNoted(
+  { directive, ended }: CommandList,
+  runtime: Runtime,
+  request: RunRequest,
+  abort: AbortSignal,
+): Promise<Exit> {
+  let pid: number | undefined;
+  const exit = await runtime.run({ ...request, onProcess: (of) => (pid = of) }, abort);
+  ended.note(directive, { line: request.command.line, pid, exit });
+  return exit;
 }
 
 function failure(message: string, exit: Exit | null): CommandsOutcome {

@@ -5,6 +5,7 @@ import type { Health } from '../../shared/domain/health.ts';
 import type { ConditionFacts } from '../../shared/domain/testConditions.ts';
 import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
 import type { AssignedUnit } from '../../shared/protocol/node.ts';
+import { EndedCommands } from './endedCommands.ts';
 import { type Gate, openGate } from './policy/ordering.ts';
 import { isResult, type Result, recentStarts, resultOf } from './policy/restart.ts';
 import { type Notices, noNotices } from './runtime/notify/notices.ts';
@@ -61,6 +62,8 @@ export interface UnitContext extends Omit<UnitInput, 'suspended' | 'gate'> {
   result: Result;
   /** Control commands that have not ended yet; those of a state that was left are being killed. */
   controls: Set<Promise<void>>;
+  /** Commands of this activation that have ended. */
+  ended: EndedCommands;
   /** What the main process has said. */
   notices: Notices;
   /** Its `STATUS=`. */
@@ -117,6 +120,7 @@ export function initialContext(input: UnitInput): UnitContext {
     health: null,
     mainIndex: 0,
     controls: new Set(),
+    ended: new EndedCommands(),
     ...nothingSaid(),
     result: isResult(rest?.result) ? rest.result : 'success',
     exit: rest?.exit ? exitOf(rest.exit) : null,
@@ -205,6 +209,7 @@ export function begun(context: UnitContext): Partial<UnitContext> {
     mainIndex: 0,
     result: 'success',
     exit: null,
+    ended: new EndedCommands(),
     ...nothingSaid(),
     reason: restartWished ? 'a restart was asked for' : startWished ? startedBy(context) : 'Restart= applies',
     starts: [...recentStarts(context.starts, now, spec.service.startLimit), now],
@@ -246,9 +251,9 @@ export interface Failure {
   reason: string;
 }
 
-/** The first failure of an activation is its result, whatever fails in its wake. */
+/** The first failure of an activation is its result, with its reason, whatever fails in its wake. */
 export function failed(context: UnitContext, { result, reason }: Failure): Partial<UnitContext> {
-  return { result: firstFailure(context, result), reason };
+  return context.result === 'success' ? { result, reason } : {};
 }
 
 function firstFailure({ result: known }: UnitContext, result: Result): Result {

@@ -8,7 +8,7 @@ import type { ConditionFacts } from '../../shared/domain/testConditions.ts';
 import { parseUnitFile } from '../../shared/domain/unitFile.ts';
 import { parseUnitName } from '../../shared/domain/unitName.ts';
 import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
-import type { AssignedUnit, Assignment } from '../../shared/protocol/node.ts';
+import type { AssignedUnit, Assignment, EndedCommand } from '../../shared/protocol/node.ts';
 import type { ActiveUnit } from './announcer.ts';
 import type { LeaseHolder, LeaseKeeper } from './leaseKeeper.ts';
 import { Neighbours } from './neighbours.ts';
@@ -106,6 +106,11 @@ export class UnitRegistry {
 
   has(unit: string): boolean {
     return this.#units.has(unit) || this.#unloadable.has(unit);
+  }
+
+  /** The commands of a unit that have ended since it was last started. */
+  ended(unit: string): EndedCommand[] {
+    return this.#units.get(unit)?.ended() ?? [];
   }
 
   /**

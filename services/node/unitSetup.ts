@@ -51,6 +51,7 @@ import {
   kill,
   killUnhealthy,
   needsEngine,
+  noteMainEnd,
   reasonOf,
   runList,
   sendFinalSignal,
@@ -192,6 +193,9 @@ export const unitSetup = setup({
     })),
     giveUpReload: assign({ reloadGivenUp: ({ context }) => context.notices.reloading }),
     noteExit: assign(({ context, event }) => (event.type === 'MAIN_EXITED' ? ended(context, event.exit) : {})),
+    noteEnded: ({ context, event }) => {
+      if (event.type === 'MAIN_EXITED') noteMainEnd(context, event.exit);
+    },
     noteHealth: assign(({ context, event }) => (event.type === 'HEALTH' ? checked(context, event) : {})),
     noteMemory: assign(({ context }) => ranOutOfMemory(context)),
     /** `OnUnhealthy=kill`: what Restart= then says of it, it says of every main process that was killed. */

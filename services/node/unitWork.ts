@@ -3,7 +3,7 @@ import { delay } from '../../shared/clock/clock.ts';
 import type { Health } from '../../shared/domain/health.ts';
 import { type ConditionFacts, unmetCondition } from '../../shared/domain/testConditions.ts';
 import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
-import { listenVariables, type MainProcess, StartError } from './runtime/runtime.ts';
+import { type Exit, listenVariables, type MainProcess, StartError } from './runtime/runtime.ts';
 import { type CommandsOutcome, resolveCommand, runCommands, runtimeFor } from './unitCommands.ts';
 import type { Failure, UnitContext } from './unitContext.ts';
 import { makeDirectories } from './unitDirectories.ts';
@@ -66,7 +66,7 @@ export async function runList(
   directive: ControlList,
   signal: AbortSignal,
 ): Promise<CommandsOutcome> {
-  const { assigned, spec, runtimes, clock, controls: running } = context;
+  const { assigned, spec, runtimes, clock, controls: running, ended } = context;
   const { service } = spec;
   const stops = directive === 'execStop' || directive === 'execStopPost';
   const timeoutMs = stops ? service.timeoutStopMs : service.timeoutStartMs;
@@ -74,7 +74,7 @@ export async function runList(
     const environment = controlEnvironment(await environmentOf(context), directive, context);
     const commands = service[directive];
     return await runCommands(
-      { unit: assigned.name, service, commands, environment, runtimes, clock, running, timeoutMs },
+      { directive, unit: assigned.name, service, commands, environment, runtimes, clock, running, ended, timeoutMs },
       signal,
     );
   } catch (error) {
@@ -109,6 +109,12 @@ export async function startMain(context: UnitContext): Promise<MainProcess> {
     if (!(written.ignoreFailure && error instanceof StartError)) throw error;
     return neverExecuted(token);
   }
+}
+
+/** Notes how the main process has ended, for those who look at the unit. */
+export function noteMainEnd({ spec, main, mainIndex, ended }: UnitContext, exit: Exit): void {
+  const command = spec.service.execStart[mainIndex];
+  if (command) ended.note('execStart', { line: command.line, pid: main?.pid, exit });
 }
 
 /** The token that a start now carries: of its placement, or of the restart that was asked for since. */

@@ -1,7 +1,10 @@
-/** Tells who asks what a unit uses of this machine. It changes all the time, so that it is never on the log. */
+/**
+ * Tells who asks what a unit uses of this machine, and how its commands have ended. It changes all the time, so that it
+ * is never on the log.
+ */
 import type { Bus, Subscription } from '../../shared/bus/bus.ts';
 import { encodeJson } from '../../shared/protocol/json.ts';
-import type { UnitUsage, UsageReply } from '../../shared/protocol/node.ts';
+import type { EndedCommand, UnitUsage, UsageReply } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { parseActivityRequest } from './parseMessages.ts';
 import type { Runtime } from './runtime/runtime.ts';
@@ -10,19 +13,21 @@ export interface UsageServiceOptions {
   machine: string;
   bus: Bus;
   runtimes: readonly Runtime[];
+  ended: (unit: string) => EndedCommand[];
   onError: (error: unknown) => void;
 }
 
 /** Returns what ends the service. */
-export function serveUsage({ machine, bus, runtimes, onError }: UsageServiceOptions): Subscription {
+export function serveUsage({ machine, bus, runtimes, ended, onError }: UsageServiceOptions): Subscription {
   return bus.subscribe(subjects.usage(machine), (message) => {
     const request = parseActivityRequest(message.data, onError);
     if (!request) return;
     const asked = runtimes.map((runtime) => usageIn(runtime, request.unit, onError));
     void Promise.all(asked)
-      .then((found) =>
-        message.respond(encodeJson({ usage: found.find((usage) => usage !== null) ?? null } satisfies UsageReply)),
-      )
+      .then((found) => {
+        const usage = found.find((each) => each !== null) ?? null;
+        message.respond(encodeJson({ usage, ended: ended(request.unit) } satisfies UsageReply));
+      })
       .catch(onError);
   });
 }

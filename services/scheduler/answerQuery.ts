@@ -54,7 +54,7 @@ export function answerQuery(projection: Projection, query: QueryBody, scheduler:
       return { rebalance: state.rebalance };
     case 'GetUnits':
       return {
-        units: query.units.map((name) => ({ ...unitDetails(state, name, 'launched'), ...textOf(state, name) })),
+        units: query.units.map((name) => ({ ...unitDetails(state, name, 'launched'), ...recordOf(state, name) })),
       };
     case 'WaitUnits':
       return { units: query.units.map((name) => unitDetails(state, name, query.until)) };
@@ -81,9 +81,11 @@ function unitDetails(state: ClusterState, name: string, until: Awaited): UnitDet
   return { ...details, waiting: { why: waiting.why, machines: rejections(state, unit) } };
 }
 
-function textOf(state: ClusterState, name: string): { text?: string } {
+function recordOf(state: ClusterState, name: string): Pick<UnitDetails, 'text' | 'places'> {
   const unit = state.units.get(name);
-  return unit ? { text: unit.text } : {};
+  if (!unit) return {};
+  const reasons = Object.entries(unit.machines).map(([machine, { reason }]) => [machine, reason]);
+  return { text: unit.text, places: Object.fromEntries(reasons) };
 }
 
 function rejections(state: ClusterState, unit: UnitRecord): { id: string; reason: string }[] {

@@ -126,7 +126,7 @@ describe('the translation of docker run, judged by the docker command', () => {
         ),
       );
     });
-    await fc.assert(property, { numRuns: cases * 10, ...seeded });
+    await fc.assert(property, { numRuns: cases * 40, ...seeded });
     t.diagnostic(`${docker.version}: ${verdicts.length} combinations: ${tally(verdicts)}`);
   });
 

@@ -33,7 +33,7 @@ function meaningOf(name: string, text: string): { spec: UnitSpec | null; errors:
 }
 
 describe('the unit language, judged by systemd', { skip }, () => {
-  it('escapes and unescapes names as systemd-escape does', async () => {
+  it('escapes and unescapes names as systemd-escape does', async (t) => {
     const anything = fc.string({ unit: 'binary', minLength: 1, maxLength: 12 }).filter((text) => !/[\0\n]/.test(text));
     const texts = fc.sample(fc.oneof(anything, fc.string({ unit: fc.constantFrom(...'.-/\\@:_a1 é'), minLength: 1 })), {
       ...seed,
@@ -45,9 +45,10 @@ describe('the unit language, judged by systemd', { skip }, () => {
     assert.deepEqual(escaped.map(unescapeName), texts);
     const back = await run('systemd-escape', ['--unescape', '--', ...escaped]);
     assert.equal(back.stdout, `${escaped.map(unescapeName).join(' ')}\n`);
+    t.diagnostic(`${texts.length} names, there and back`);
   });
 
-  it('escapes paths as systemd-escape --path does', async () => {
+  it('escapes paths as systemd-escape --path does', async (t) => {
     const part = fc.constantFrom('/', '//', '.', 'a', '-', 'b.c', ' ', '.d', 'é');
     const paths = fc.sample(
       fc.array(part, { maxLength: 8 }).map((parts) => `/${parts.join('')}`),
@@ -57,18 +58,20 @@ describe('the unit language, judged by systemd', { skip }, () => {
     assert.ok(judged.length > 100);
     const { stdout } = await run('systemd-escape', ['--path', '--', ...judged]);
     assert.equal(stdout, `${judged.map(escapePath).join(' ')}\n`);
+    t.diagnostic(`${judged.length} paths`);
   });
 
-  it('measures time spans as systemd-analyze timespan does', async () => {
+  it('measures time spans as systemd-analyze timespan does', async (t) => {
     const spans = fc.sample(timeSpans, { ...seed, numRuns: 400 }).filter((span) => parseMicroseconds(span) !== null);
     assert.ok(spans.length > 100);
     const { stdout } = await run('systemd-analyze', ['timespan', '--', ...spans]);
     const measured = Array.from(stdout.matchAll(/μs: (\d+)/g), ([, usec = '']) => BigInt(usec));
     const ours = spans.map(parseMicroseconds).map((span) => (span === 'infinity' ? 2n ** 64n - 1n : span));
     assert.deepEqual(ours, measured);
+    t.diagnostic(`${spans.length} time spans`);
   });
 
-  it('finds the same values wrong', async () => {
+  it('finds the same values wrong', async (t) => {
     const lines = Object.entries(values).flatMap(([directive, value]) =>
       Array.from(new Set(fc.sample(value, { ...seed, numRuns: 150 })), (text) => `${directive}=${text}`),
     );
@@ -78,9 +81,10 @@ describe('the unit language, judged by systemd', { skip }, () => {
     const wrong = lines.filter((_, index) => verdicts.get(`judged${index}.service`)?.complaints.has(4));
     assert.ok(wrong.length > 100);
     assert.deepEqual(lines.filter(isWrong), wrong);
+    t.diagnostic(`${lines.length} values, ${wrong.length} of them wrong on both sides`);
   });
 
-  it('reads files, values and command lines as systemd does', async () => {
+  it('reads files, values and command lines as systemd does', async (t) => {
     const samples = fc.sample(unitTexts, { ...seed, numRuns: 300 });
     const units = Object.fromEntries(samples.map((text, index) => [`a-b@x\\x2d${index}.service`, text]));
     const verdicts = await judge(units);
@@ -89,7 +93,10 @@ describe('the unit language, judged by systemd', { skip }, () => {
       assert.ok(verdict, name);
       return compare(name, text, verdict);
     });
-    for (const outcome of ['equal', 'objected']) assert.ok(outcomes.filter((each) => each === outcome).length > 50);
+    const equal = outcomes.filter((each) => each === 'equal').length;
+    const objected = outcomes.length - equal;
+    t.diagnostic(`${equal} files mean the same, both sides object to the same line of ${objected}`);
+    assert.ok(equal > 50 && objected > 50);
   });
 
   // Another version knows other directives than the tables here.
@@ -115,7 +122,7 @@ describe('the unit language, judged by systemd', { skip }, () => {
     assert.deepEqual(exitStatusNames, Object.fromEntries(rows));
   });
 
-  it('reads every unit file of this machine', async () => {
+  it('reads every unit file of this machine', async (t) => {
     const directory = '/lib/systemd/system';
     const names = (await readdir(directory, { withFileTypes: true })).filter((entry) => entry.isFile());
     assert.ok(names.length > 50);
@@ -128,6 +135,7 @@ describe('the unit language, judged by systemd', { skip }, () => {
         : [];
       assert.deepEqual(unknown, [], name);
     }
+    t.diagnostic(`${names.length} unit files`);
   });
 });
 

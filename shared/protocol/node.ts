@@ -1,6 +1,7 @@
 /** What nodes and the leading scheduler tell each other: heartbeats, assignments, journals. */
 import type { TimerTimes } from '../domain/activation.ts';
 import type { DesiredState } from '../domain/clusterState.ts';
+import type { UnitReport } from '../domain/events.ts';
 
 /** Request on `flotilla.hb.<machine>`, every half second. */
 export interface Heartbeat {
@@ -103,11 +104,26 @@ export interface UnitUsage {
   cpuMs?: number;
   tasks?: number;
   processes: { pid: number; command: string }[];
+  /** Their control group, as cgroups(7) writes it; absent: they are in none of their own. */
+  group?: string;
+}
+
+/** A command of a unit that has ended since the unit was last started. */
+export interface EndedCommand {
+  /** `ExecStartPre`. */
+  directive: string;
+  /** As written. */
+  line: string;
+  /** Absent: a container, or nobody noted it. */
+  pid?: number;
+  exit: NonNullable<UnitReport['exit']>;
 }
 
 /** Answer to an {@link ActivityRequest} on `flotilla.usage.<machine>`; null: nothing of the unit runs. */
 export interface UsageReply {
   usage: UnitUsage | null;
+  /** In the order in which they ended. Absent: the node is an older one. */
+  ended?: EndedCommand[];
 }
 
 /** Request on `flotilla.activity.<machine>`. */

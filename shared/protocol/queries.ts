@@ -55,6 +55,8 @@ export interface UnitDetails {
   /** The unit file as it was submitted; only with `GetUnits`. */
   text?: string;
   name: string;
+  /** Why it is on each machine that it is placed on; only with `GetUnits`. */
+  places?: Record<string, string>;
   states: UnitStateView[];
   /** It has come to rest. */
   settled: boolean;

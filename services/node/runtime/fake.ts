@@ -45,6 +45,7 @@ export function createFakeRuntime(host: FakeHost, agent: Clock = host.clock): Ru
     },
     async run(request, abort) {
       const control = await host.launch(request, null, agent);
+      request.onProcess?.(control.pid);
       const { controls } = host.traces(request.unit);
       const kill = () => control.end({ kind: 'killed', signal: 'SIGKILL' });
       controls.add(control);

@@ -125,6 +125,7 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
     const record = controlRecord(files);
     const { shimEnded } = await this.#launch(this.#withSocket(request), files, record, { hash: '-', token: 0 });
     const { group: _, ...tree } = await recordOf(record);
+    request.onProcess?.(tree.mainPid ?? tree.shim.pid);
     await endedOrAborted(shimEnded, abort);
     // Not the control group: it holds the main process too.
     if (abort.aborted) await signalTree(tree, signalNumber('SIGKILL'));

@@ -202,7 +202,8 @@ export function describeRuntimeContract(
     });
 
     test('tells what a unit uses while it runs, where it can tell', async () => {
-      const main = await runtime.start(startOf(fixture.commandThat.runsForever()));
+      const main = await runtime.start(startOf(fixture.commandThat.ignoresTerm()));
+      await printed(runtime, 'ready');
       const usage = await runtime.usage?.(unit);
       if (usage) {
         assert.ok((usage.memoryBytes ?? 0) > 0 && (usage.tasks ?? 0) > 0 && (usage.cpuMs ?? -1) >= 0);
@@ -215,7 +216,11 @@ export function describeRuntimeContract(
 
     test('runs a control command to its end, with its output in the journal', async () => {
       const { prints, exitsWith } = fixture.commandThat;
-      assert.deepEqual(await runtime.run(startOf(prints('preparing')), never), { kind: 'exited', code: 0 });
+      let pid: number | undefined;
+      const onProcess = (of: number) => (pid = of);
+      const printing = { ...startOf(prints('preparing')), onProcess };
+      assert.deepEqual(await runtime.run(printing, never), { kind: 'exited', code: 0 });
+      assert.equal(pid !== undefined, runtime.kind !== 'docker');
       assert.deepEqual(await runtime.run(startOf(exitsWith(5)), never), { kind: 'exited', code: 5 });
       assert.deepEqual(await linesOf(runtime, 10), ['preparing']);
       assert.equal(await runtime.adopt({ unit, hash: 'h1' }), null, 'a control command is not a main process');

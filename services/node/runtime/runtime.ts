@@ -99,6 +99,8 @@ export interface RunRequest {
   environment: Record<string, string>;
   /** Only the process runtime hands them over. */
   sockets?: PassedSockets;
+  /** Told of the process of a control command, where it is one of this machine. */
+  onProcess?: (pid: number) => void;
 }
 
 export interface SessionRequest extends Pick<RunRequest, 'unit' | 'service' | 'environment'> {

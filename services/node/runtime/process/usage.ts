@@ -20,7 +20,15 @@ export async function usageOf(record: ShimRecord): Promise<UnitUsage | null> {
     cpuMs: cpuIn(record.group) ?? sum(({ cpuMs }) => cpuMs),
     tasks: sum(({ threads }) => threads),
     processes: processes.map(({ pid, command }) => ({ pid, command })),
+    ...groupOf(record, processes),
   };
+}
+
+/** The group's name: where it is mounted is left out. */
+function groupOf({ group }: ShimRecord, [first]: ProcessUsage[]): Pick<UnitUsage, 'group'> {
+  const names = (first && readOrNull(`/proc/${first.pid}/cgroup`))?.split('\n').map((line) => line.split(':')[2]);
+  const name = names?.find((each) => each !== undefined && each !== '/' && group?.endsWith(each));
+  return name === undefined ? {} : { group: name };
 }
 
 interface ProcessUsage {
@@ -40,11 +48,16 @@ function processUsage(pid: number): ProcessUsage | null {
   const ticks = field(14) + field(15) + field(16) + field(17);
   return {
     pid,
-    command: (readOrNull(`/proc/${pid}/cmdline`) ?? '').replaceAll('\0', ' ').trim(),
+    // As ps(1) has it of what has no arguments, such as one that is just being executed.
+    command: (readOrNull(`/proc/${pid}/cmdline`) ?? '').replaceAll('\0', ' ').trim() || `[${nameIn(stat)}]`,
     memoryBytes: Math.max(0, field(24)) * pageBytes,
     cpuMs: (ticks * 1000) / ticksPerSecond,
     threads: field(20),
   };
+}
+
+function nameIn(stat: string): string {
+  return stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
 }
 
 function memoryIn(groups: readonly string[]): number | undefined {
