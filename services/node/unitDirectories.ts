@@ -4,7 +4,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { type DirectoryKind, directoryKinds } from '../../shared/domain/serviceDirectories.ts';
 import type { ServiceSpec } from '../../shared/domain/unitSpec.ts';
-import { ownerOf } from './runtime/process/execution.ts';
+import { ownerOf } from './runtime/process/accounts.ts';
 import { StartError } from './runtime/runtime.ts';
 
 /** Where they are; an agent without root's rights has them where systemd's user manager has them. */

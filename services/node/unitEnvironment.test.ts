@@ -34,9 +34,23 @@ describe('the environment of a unit', { timeout: 10_000 }, () => {
     assert.deepEqual([environment.FLOTILLA_KV_ENDPOINT, environment.FLOTILLA_KV_USER], ['h:2379', 'me']);
   });
 
-  it('says who the unit runs as', async () => {
-    const { USER, LOGNAME } = await unitEnvironment(service({ user: 'nobody' }));
-    assert.deepEqual([USER, LOGNAME], ['nobody', 'nobody']);
+  it('says who the unit runs as, with home and shell where that is one to log in to', async () => {
+    const { PATH: _, LANG, ...nobody } = await unitEnvironment(service({ user: 'nobody' }));
+    assert.deepEqual(nobody, { USER: 'nobody', LOGNAME: 'nobody', HOME: '/nonexistent' });
+    const { USER, HOME, SHELL } = await unitEnvironment(service({ user: '0', environment: { HOME: '/mine' } }));
+    assert.deepEqual([USER, HOME, SHELL?.startsWith('/')], ['root', '/mine', true]);
+    await assert.rejects(unitEnvironment(service({ user: 'no-such-user' })), /User=no-such-user: no such user/);
+  });
+
+  it('has nothing of the machine where an image has its own', async () => {
+    const ofImage = { image: 'image:1', user: 'of-the-image', environment: { A: '1' } };
+    assert.deepEqual(await unitEnvironment(service(ofImage)), { A: '1' });
+  });
+
+  it('lacks what is unset, by name, or by name and value', async () => {
+    const changes = { environment: { A: '1', B: '2', C: '3' }, unsetEnvironment: ['A', 'B=2', 'C=2', 'LANG'] };
+    const { PATH: _, ...rest } = await unitEnvironment(service(changes));
+    assert.deepEqual(rest, { C: '3' });
   });
 
   it('lets files overrule Environment=, later files earlier ones, and both what is passed on', async () => {

@@ -1,9 +1,9 @@
 /** Environment of a unit's commands: systemd.exec(5), "ENVIRONMENT" and "ENVIRONMENT VARIABLES SET". */
 import { readFile, stat } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { parseEnvironmentFile } from '../../shared/domain/environmentFile.ts';
 import type { ServiceSpec } from '../../shared/domain/unitSpec.ts';
 import type { Result } from './policy/restart.ts';
+import { loginVariables } from './runtime/process/accounts.ts';
 import { type Exit, type MainProcess, StartError } from './runtime/runtime.ts';
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -13,28 +13,34 @@ export const storeVariables = ['FLOTILLA_KV_ENDPOINT', 'FLOTILLA_KV_USER', 'FLOT
 
 /**
  * What every command of the unit finds in its environment: first what the node gives to all units, then what the unit says.
- * @throws {StartError} a file of `EnvironmentFile=` cannot be read and is not optional.
+ * @throws {StartError} a file of `EnvironmentFile=` cannot be read and is not optional, or there is no such user.
  */
 export async function unitEnvironment(
   service: ServiceSpec,
   given: Readonly<Record<string, string>> = {},
 ): Promise<Record<string, string>> {
-  const environment: Record<string, string> = { ...userEnvironment(service), ...given };
+  const environment: Record<string, string> = { ...(await ownEnvironment(service)), ...given };
   for (const name of service.passEnvironment) {
     const value = process.env[name];
     if (value !== undefined) environment[name] = value;
   }
   Object.assign(environment, service.environment);
   for (const file of service.environmentFiles) Object.assign(environment, await readEnvironmentFile(file));
-  return environment;
+  return without(environment, service.unsetEnvironment);
 }
 
-function userEnvironment({ user }: ServiceSpec): Record<string, string> {
+/** An image has a path, a language and users of its own. */
+async function ownEnvironment({ user, image }: ServiceSpec): Promise<Record<string, string>> {
+  if (image !== undefined) return {};
   const path = { PATH: process.env.PATH ?? defaultPath, LANG: process.env.LANG ?? 'C.UTF-8' };
-  if (user === undefined) return path;
-  const { username, homedir } = userInfo();
-  const home = user === username ? { HOME: homedir } : {};
-  return { ...path, USER: user, LOGNAME: user, ...home };
+  return user === undefined ? path : { ...path, ...(await loginVariables(user)) };
+}
+
+/** Removes variables by their name, or by name and value. */
+function without(environment: Record<string, string>, unset: readonly string[]): Record<string, string> {
+  if (unset.length === 0) return environment;
+  const isKept = ([name, value]: [string, string]) => !unset.includes(name) && !unset.includes(`${name}=${value}`);
+  return Object.fromEntries(Object.entries(environment).filter(isKept));
 }
 
 const maxFileBytes = 1024 * 1024;

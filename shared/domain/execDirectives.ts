@@ -9,8 +9,11 @@ const seesOthers = 'the program would see other files or networks than it was wr
 const confines = 'the program would run without a confinement that its unit asks for';
 
 export const execGroups: Group[] = [
-  { names: 'KillMode KillSignal FinalKillSignal SendSIGKILL WatchdogSignal', treatment: honoured },
-  { names: 'Environment EnvironmentFile PassEnvironment WorkingDirectory User Group UMask', treatment: honoured },
+  { names: 'KillMode KillSignal FinalKillSignal SendSIGKILL WatchdogSignal IgnoreSIGPIPE', treatment: honoured },
+  {
+    names: 'Environment EnvironmentFile PassEnvironment UnsetEnvironment WorkingDirectory User Group UMask',
+    treatment: honoured,
+  },
   {
     names:
       'MemoryMax MemoryLimit MemoryHigh MemoryLow MemoryMin MemorySwapMax CPUQuota CPUQuotaPeriodSec CPUWeight TasksMax AllowedCPUs AllowedMemoryNodes IOWeight',
@@ -37,10 +40,6 @@ export const execGroups: Group[] = [
     names: 'StandardInput StandardInputText StandardInputData',
     treatment: refused('the program would read nothing from its input', 'redirect it with /bin/sh -c'),
     neutral: ['null'],
-  },
-  {
-    names: 'UnsetEnvironment',
-    treatment: refused('the program would see the variables', 'remove them with /usr/bin/env -u NAME in ExecStart='),
   },
   {
     names: 'ExecSearchPath',
@@ -83,7 +82,7 @@ export const execGroups: Group[] = [
   },
   { names: 'SendSIGHUP RestartKillSignal', treatment: ignored('stopping sends KillSignal=, then FinalKillSignal=') },
   {
-    names: 'RemoveIPC IgnoreSIGPIPE KeyringMode',
+    names: 'RemoveIPC KeyringMode',
     treatment: ignored('the node leaves that to the program'),
   },
   { names: 'SystemCallLog', treatment: ignored('system calls are not logged') },

@@ -167,6 +167,7 @@ function readKilling(reader: DirectiveReader) {
     killSignal: reader.value(section, 'KillSignal', parseSignal, 'SIGTERM'),
     finalKillSignal: reader.value(section, 'FinalKillSignal', parseSignal, 'SIGKILL'),
     sendSigkill: reader.value(section, 'SendSIGKILL', parseBoolean, true),
+    ...(reader.value(section, 'IgnoreSIGPIPE', parseBoolean, true) ? {} : { ignoreSigpipe: false as const }),
     oomPolicy: reader.value(section, 'OOMPolicy', parseOomPolicy, 'stop'),
   };
 }
@@ -179,6 +180,12 @@ function readEnvironment(reader: DirectiveReader) {
     environmentFiles: readEnvironmentFiles(reader),
     passEnvironment: reader.words(section, 'PassEnvironment', 'keep').map(({ option, word }) => {
       if (!variableName.test(word)) reader.fail(option, `: ${JSON.stringify(word)} is no name of a variable`);
+      return word;
+    }),
+    unsetEnvironment: reader.words(section, 'UnsetEnvironment', 'decode').map(({ option, word }) => {
+      const [name = ''] = word.split('=', 1);
+      if (!variableName.test(name))
+        reader.fail(option, `: ${JSON.stringify(word)} is no variable, such as NAME or NAME=value`);
       return word;
     }),
   };
@@ -232,8 +239,13 @@ function readWorkingDirectory(reader: DirectiveReader): ServiceSpec['workingDire
   if (directory === undefined) return undefined;
   const optional = directory.text.startsWith('-');
   const path = directory.text.slice(optional ? 1 : 0);
-  if (path === '~') reader.fail(directory.option, 'is not supported: write the path');
-  else if (!isAbsolutePath(path) || hasParentReference(path))
+  if (path === '~') {
+    // Only the image knows it.
+    const image = reader.last('X-Flotilla', 'Image');
+    if (image) reader.fail(directory.option, 'is not supported with Image=: write the path');
+    return { path, optional };
+  }
+  if (!isAbsolutePath(path) || hasParentReference(path))
     reader.fail(directory.option, 'is no absolute path without ..');
   return { path: simplifyPath(path), optional };
 }

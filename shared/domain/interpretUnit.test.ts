@@ -83,6 +83,7 @@ describe('services', () => {
       environment: {},
       environmentFiles: [],
       passEnvironment: [],
+      unsetEnvironment: [],
       supplementaryGroups: [],
       limits: { limits: {} },
       control: {},
@@ -138,9 +139,10 @@ describe('services', () => {
     assert.match(problemOf('RestartSec=infinity'), /must be finite/);
     assert.match(problemOf('Environment=A'), /no assignment/);
     assert.match(problemOf('SuccessExitStatus=1 256'), /: "256" is no exit code/);
-    assert.match(problemOf('WorkingDirectory=~'), /write the path/);
+    assert.match(problemOf('UnsetEnvironment=A 1B'), /: "1B" is no variable/);
     assert.match(problemOf('User=a:b'), /no name or number of a user/);
-    assert.match(problemOf('MemoryMax=50%'), /depends on the machine/);
+    assert.match(problemOf('MemoryMax=150%'), /more than all there is/);
+    assert.match(problemOf('MemoryMax=50%'), /warning: .*enforced there, but nothing is reserved/);
     assert.match(problemOf('CPUQuota=0%'), /leaves no time/);
   });
 

@@ -163,6 +163,6 @@ function readMemory(reader: DirectiveReader): number | undefined {
   const memory = option && reader.parse(option, option.value, parseMemory, 'infinity');
   if (option === undefined || memory === undefined || memory === 'infinity') return undefined;
   if ('bytes' in memory) return memory.bytes;
-  reader.fail(option, 'depends on the machine, so that nothing can be reserved: write bytes, such as 512M');
+  reader.warn(option, 'is a share of whatever machine it runs on: it is enforced there, but nothing is reserved');
   return undefined;
 }

@@ -73,6 +73,8 @@ export interface ServiceSpec extends Outputs, Directories {
   killSignal: string;
   finalKillSignal: string;
   sendSigkill: boolean;
+  /** `IgnoreSIGPIPE=no`; absent: a process is not killed by a pipe that nobody reads. */
+  ignoreSigpipe?: false;
   /** What is done when the kernel has killed one of its processes because their memory ran out. */
   oomPolicy: 'continue' | 'stop' | 'kill';
   successExitStatus: ExitSet;
@@ -84,6 +86,8 @@ export interface ServiceSpec extends Outputs, Directories {
   /** `optional`: a missing file is no error (the `-` prefix). */
   environmentFiles: { path: string; optional: boolean }[];
   passEnvironment: string[];
+  /** Names, or `NAME=value`, of variables that it does not get, wherever they are from. */
+  unsetEnvironment: string[];
   workingDirectory?: { path: string; optional: boolean };
   user?: string;
   group?: string;

@@ -142,6 +142,20 @@ describe('the process runtime', { timeout: 60_000 }, () => {
   };
   const sh = (script: string) => commandOf('/bin/sh', '-c', script);
 
+  it('writes into a pipe that nobody reads as under systemd: it is not killed, unless IgnoreSIGPIPE=no', async () => {
+    const sigpipe = 1 << 12;
+    for (const keeper of [{}, { type: 'forking' }] as const) {
+      const ignored = async (changes: Partial<ServiceSpec>) => {
+        const main = await start(commandOf('/bin/grep', 'SigIgn', '/proc/self/status'), { ...keeper, ...changes });
+        await main.exited;
+        const text = await readFile(join(directory, 'units', unit, 'journal'), 'utf8');
+        await rm(join(directory, 'units', unit, 'journal'));
+        return Number.parseInt(/^SigIgn:\s*(\w+)$/m.exec(text)?.[1] ?? '', 16) & sigpipe;
+      };
+      assert.deepEqual([await ignored({}), await ignored({ ignoreSigpipe: false })], [sigpipe, 0]);
+    }
+  });
+
   it('tells ends as the kernel does', async () => {
     const signals = ['HUP', 'INT', 'QUIT', 'ABRT', 'KILL', 'SEGV', 'PIPE', 'ALRM', 'TERM', 'USR1', 'USR2'];
     const ends = [
@@ -149,7 +163,7 @@ describe('the process runtime', { timeout: 60_000 }, () => {
       ...signals.map((name) => `kill -${name} $$`),
     ];
     for (const script of ends) {
-      const main = await start(sh(script));
+      const main = await start(sh(script), { ignoreSigpipe: false });
       assert.deepEqual(await main.exited, await endOf(script), script);
     }
   });
@@ -178,10 +192,10 @@ describe('the process runtime', { timeout: 60_000 }, () => {
     );
   });
 
-  it('gives a command default signals, no input, and no files but those that any child of the agent has', async () => {
+  it('gives a command default signals but for SIGPIPE, no input, and no files but those that any child of the agent has', async () => {
     const status = await outputOf(commandOf('/bin/cat', '/proc/self/status'));
     const masks = [...status.matchAll(/^Sig(?:Blk|Ign|Cgt):\s+(\w+)$/gm)].map(([, mask]) => Number(`0x${mask}`));
-    assert.deepEqual(masks, [0, 0, 0]);
+    assert.deepEqual(masks, [0, 1 << 12, 0]);
     const files = 'readlink /proc/self/fd/0; ls /proc/self/fd | wc -l';
     const judge = execFileSync('/bin/sh', ['-c', files], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     assert.equal(await outputOf(sh(files)), judge);

@@ -274,6 +274,7 @@ export function serviceOf(execStart: ExecCommand, changes: Partial<ServiceSpec> 
     environment: {},
     environmentFiles: [],
     passEnvironment: [],
+    unsetEnvironment: [],
     supplementaryGroups: [],
     limits: { limits: {} },
     control: {},

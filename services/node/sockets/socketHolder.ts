@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Listener, SocketSpec } from '../../../shared/domain/socket.ts';
-import { boardsOf } from '../runtime/notify/noticeBoard.ts';
+import { boardsOf, makeBase } from '../runtime/notify/noticeBoard.ts';
 import { perlPath } from '../runtime/process/keeper.ts';
 import type { PassedSockets } from '../runtime/runtime.ts';
 import { holderScript, takerScript } from './holderScript.ts';
@@ -60,6 +60,7 @@ export class SocketSite {
   #scripts(): { holder: string; taker: string } {
     const paths = { holder: join(this.#directory, 'holder.pl'), taker: join(this.#directory, 'taker.pl') };
     if (!this.#isReady) {
+      makeBase(this.#directory);
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
       writeFileSync(paths.holder, holderScript);
       writeFileSync(paths.taker, takerScript);

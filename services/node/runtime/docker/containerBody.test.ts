@@ -98,6 +98,12 @@ describe('the body of a container', () => {
     });
   });
 
+  it('has a variable of the image no more that the unit unsets', () => {
+    const request = requestOf('/bin/echo');
+    const service = { ...request.service, unsetEnvironment: ['LANG', 'A', 'B=x'] };
+    assert.deepEqual(runInImage({ ...request, service }, 'image:1', true).body.Env, ['LANG', 'A=1', 'B=x=y']);
+  });
+
   it('is not made of a command line with problems: all of them are told', () => {
     const request = requestOf('docker', 'run', '--frob', '-m', 'much', 'image');
     assert.throws(

@@ -32,7 +32,11 @@ export function runInImage(request: RunRequest, image: string, init: boolean): D
     Image: image,
     Entrypoint: [command.path],
     Cmd: command.argv.slice(1),
-    Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    // A name alone takes the image's own value away.
+    Env: [
+      ...service.unsetEnvironment.filter((entry) => !entry.includes('=') && environment[entry] === undefined),
+      ...Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    ],
     ...(user === '' || command.privileged ? {} : { User: user }),
     ...(service.workingDirectory ? { WorkingDir: service.workingDirectory.path } : {}),
     // The kernel ignores SIGTERM for a first process that does not ask for it; behind an init the command is no first process.

@@ -3,7 +3,7 @@
  * machine's boot, since both are for this boot alone. Paths of sockets may have 107 bytes, so names are short.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, watch } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync, watch } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type NoticeSource, type Notices, noNotices, parseNotices } from './notices.ts';
@@ -59,7 +59,7 @@ export class NoticeBoard implements NoticeSource {
     this.remove();
     const boards = dirname(this.directory);
     const above = reach === 'machine' ? 0o711 : 0o700;
-    makeDirectory(dirname(boards), 0o711);
+    makeBase(boards);
     for (const path of [boards, this.directory]) makeDirectory(path, above);
     makeDirectory(this.socketDirectory, 0o711);
   }
@@ -106,9 +106,16 @@ export class NoticeBoard implements NoticeSource {
   }
 }
 
-/** One that is there stays as it is. Whatever the umask says: services run as other users. */
+/** The directory that boards of all kinds are in: services run as other users, and have to get through. */
+export function makeBase(boards: string): void {
+  makeDirectory(dirname(boards), 0o711);
+}
+
+/** With these rights at the least, whatever the umask says, and whoever made it. */
 function makeDirectory(path: string, mode: number): void {
-  if (mkdirSync(path, { recursive: true, mode }) !== undefined) chmodSync(path, mode);
+  mkdirSync(path, { recursive: true, mode });
+  const given = statSync(path).mode & 0o777;
+  if ((given & mode) !== mode) chmodSync(path, given | mode);
 }
 
 const pollMs = 1_000;

@@ -2,12 +2,12 @@
  * What a command needs to be executed as systemd.exec(5) says: which file it is, where it runs, as whom. Whatever is
  * missing is told as a {@link StartError}.
  */
-import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { ExecCommand, ServiceSpec } from '../../../../shared/domain/unitSpec.ts';
 import { type RunRequest, StartError } from '../runtime.ts';
+import { groupsOf, lookUp } from './accounts.ts';
 import { limitPrefix, readOwnLimits, whyNotLimited } from './limitPrefix.ts';
 import { outputPrefix } from './outputPrefix.ts';
 
@@ -19,6 +19,7 @@ export interface Execution {
   cwd: string;
   /** As umask(1) reads it. */
   umask: string;
+  ignoreSigpipe: boolean;
 }
 
 /** Where systemd looks for a program that is not an absolute path, unless the unit has a `PATH` (systemd.service(5)). */
@@ -54,6 +55,7 @@ export async function prepareExecution(
     environment: inShell ? environment : {},
     cwd: await workingDirectory(service, account),
     umask: (service.umask ?? defaultUmask).toString(8).padStart(4, '0'),
+    ignoreSigpipe: service.ignoreSigpipe ?? true,
   };
 }
 
@@ -98,7 +100,7 @@ async function whyNotProgram(path: string): Promise<string | null> {
 async function workingDirectory(service: ServiceSpec, account: Account | null): Promise<string> {
   const { path = '/', optional = false } = service.workingDirectory ?? {};
   if (path === '/') return path;
-  const directory = path === '~' ? (account?.home ?? '/root') : path;
+  const directory = path === '~' ? (account?.home ?? homedir()) : path;
   if ((await statIfThere(directory))?.isDirectory()) return directory;
   if (optional) return '/';
   throw new StartError(`WorkingDirectory=${path}: no such directory`);
@@ -125,36 +127,6 @@ async function accountOf(command: ExecCommand, service: ServiceSpec): Promise<Ac
   const [name = '', , uid = '', primaryGid = '', , home = '/'] = await lookUp('passwd', user);
   const groups = more.length > 0 ? { groups: [...(await groupsOf(name)), ...more] } : {};
   return { user: name, uid, gid: gid ?? primaryGid, home, ...groups };
-}
-
-/** All groups of a user, id(1). */
-async function groupsOf(user: string): Promise<string[]> {
-  const { stdout } = await promisify(execFile)('id', ['-G', '--', user]);
-  return stdout.trim().split(' ');
-}
-
-/**
- * Whose what is made for the unit is: of its user and group; null where it states none.
- * @throws {StartError} there is no such user or group.
- */
-export async function ownerOf({ user, group }: ServiceSpec): Promise<{ uid: number; gid: number } | null> {
-  if (user === undefined && group === undefined) return null;
-  const named = group === undefined ? undefined : await lookUp('group', group);
-  const [, , uid = '0', primaryGid = '0'] = user === undefined ? [] : await lookUp('passwd', user);
-  return { uid: Number(uid), gid: Number(named?.[2] ?? primaryGid) };
-}
-
-/** Fields of the entry, by name or number, from wherever the machine keeps its users (nsswitch.conf(5)). */
-async function lookUp(database: 'passwd' | 'group', key: string): Promise<string[]> {
-  try {
-    const { stdout } = await promisify(execFile)('getent', [database, key]);
-    return stdout.trimEnd().split(':');
-  } catch (error) {
-    const { code } = error as { code?: unknown };
-    // getent(1): 2 is "could not be found".
-    const reason = code === 2 ? `no such ${database === 'passwd' ? 'user' : 'group'}` : `getent failed (${code})`;
-    throw new StartError(`${database === 'passwd' ? 'User' : 'Group'}=${key}: ${reason}`, { cause: error });
-  }
 }
 
 /** setpriv(1) of util-linux becomes the command, as that user, with that user's supplementary groups. */

@@ -25,7 +25,7 @@ export function perlPath(): string {
  *
  * Arguments: processor (x64, or another that has Linux's generic system calls), notices, socket, whose messages count
  * (`NotifyAccess=`), then, where it has a command to run: record, journal, control group, groups that limit it, umask,
- * identity, `PIDFile=`, type, and the command. On file descriptor 3 it says what the shim says.
+ * what the command does at SIGPIPE (`IGNORE`, `DEFAULT`), identity, `PIDFile=`, type, and the command. On file descriptor 3 it says what the shim says.
  *
  * Without a command it receives for a container (`notify/listener.ts`): it goes on with the notices that there are, and
  * as long as the lock beside them, which tells others that somebody listens. Only what has the socket's directory gets
@@ -33,7 +33,7 @@ export function perlPath(): string {
  * (also what that started).
  */
 export const keeperScript = String.raw`use strict;
-my ($arch, $notices, $socket, $access, $record, $journal, $group, $limits, $mask, $identity, $pidfile, $type, @command) = @ARGV;
+my ($arch, $notices, $socket, $access, $record, $journal, $group, $limits, $mask, $atpipe, $identity, $pidfile, $type, @command) = @ARGV;
 my $x64 = $arch eq 'x64';
 my ($recvmsg, $ppoll, $sigprocmask, $prctl) = $x64 ? (47, 271, 14, 157) : (212, 73, 135, 167);
 my ($main, $forked, $seq, $said) = (0, 0, 0, '');
@@ -212,7 +212,8 @@ if (defined $record) {
     open(STDERR, '>>', $journal);
     fcntl(CHANNEL, 2, 1);
     close SOCKET;
-    $SIG{$_} = 'DEFAULT' for qw(HUP INT QUIT ALRM TERM USR1 USR2 PIPE CHLD);
+    $SIG{$_} = 'DEFAULT' for qw(HUP INT QUIT ALRM TERM USR1 USR2 CHLD);
+    $SIG{PIPE} = $atpipe;
     syscall($sigprocmask, 2, $none, 0, 8);
     exec {$command[0]} @command;
     my $failure = $! == 2 ? 127 : 126;

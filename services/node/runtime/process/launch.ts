@@ -74,7 +74,8 @@ async function spawnShim(files: LaunchFiles, identity: string, execution: Execut
 }
 
 function shim({ shim, record, journal, group, limits }: LaunchFiles, identity: string, execution: Execution) {
-  const args = [shim, record, journal, group ?? '', limits.join(' '), execution.umask, identity, ...execution.argv];
+  const settings = [group ?? '', limits.join(' '), execution.umask, execution.ignoreSigpipe ? '' : ':'];
+  const args = [shim, record, journal, ...settings, identity, ...execution.argv];
   return ['/bin/sh', args] as const;
 }
 
@@ -86,7 +87,8 @@ function keeper(
 ) {
   const { script, notices, socket, access, pidFile, type } = keeping;
   const listening = [process.arch, notices, socket ?? '', access];
-  const running = [record, journal, group ?? '', limits.join(' '), execution.umask, identity, pidFile, type];
+  const settings = [group ?? '', limits.join(' '), execution.umask, execution.ignoreSigpipe ? 'IGNORE' : 'DEFAULT'];
+  const running = [record, journal, ...settings, identity, pidFile, type];
   return [perlPath(), [script, ...listening, ...running, ...execution.argv]] as const;
 }
 

@@ -9,8 +9,8 @@ import type { Exit } from '../runtime.ts';
 import { type ProcessIdentity, parseStat } from './processTable.ts';
 
 /**
- * Arguments: record, journal, control group (or empty), groups that limit it, umask, identity, then the command. On file descriptor 3 it says
- * the command's pid, and `failed <status>` where the command could not be executed.
+ * Arguments: record, journal, control group (or empty), groups that limit it, umask, what the command does at SIGPIPE (`:`, or
+ * empty to ignore it), identity, then the command. On file descriptor 3 it says the command's pid, and `failed <status>` where the command could not be executed.
  *
  * - The shim's own output is the record: a shell says "Killed" or "Terminated" there when a signal ended its child, which
  *   is how an `exit 143` is told from a SIGTERM.
@@ -22,15 +22,15 @@ import { type ProcessIdentity, parseStat } from './processTable.ts';
  * - It is one `{ … }`, which the shell reads to the end before it runs it: a newer Flotilla may replace the file.
  */
 export const shimScript = `{
-record=$1 journal=$2 group=$3 limits=$4 mask=$5 identity=$6
-shift 6
+record=$1 journal=$2 group=$3 limits=$4 mask=$5 atpipe=$6 identity=$7
+shift 7
 exec >"$record" 2>&1
 trap : HUP INT QUIT ALRM TERM USR1 USR2
 read -r stat </proc/self/stat
 echo "shim $stat"
 echo "identity $identity"
 (
-  trap : PIPE
+  trap "$atpipe" PIPE
   set -f
   for limit in $limits; do echo 0 2>/dev/null >"$limit/cgroup.procs" && echo "limit $limit"; done
   [ -n "$group" ] && echo 0 2>/dev/null >"$group/cgroup.procs" && echo "group $group"
