@@ -6,6 +6,7 @@ export class Table<V> {
   readonly #base: Table<V> | null;
   readonly #own = new Map<string, V>();
   readonly #deleted = new Set<string>();
+  #noted: Set<string>[] = [];
   #size: number;
 
   constructor(base: Table<V> | null = null) {
@@ -30,6 +31,7 @@ export class Table<V> {
   set(key: string, value: V): void {
     if (!this.has(key)) this.#size++;
     this.#own.set(key, value);
+    for (const noted of this.#noted) noted.add(key);
   }
 
   delete(key: string): void {
@@ -37,6 +39,7 @@ export class Table<V> {
     this.#size--;
     this.#own.delete(key);
     if (this.#base !== null) this.#deleted.add(key);
+    for (const noted of this.#noted) noted.add(key);
   }
 
   /** In the order of insertion, as a `Map`; a draft in the same order as if what it was made of had been changed. */
@@ -61,6 +64,26 @@ export class Table<V> {
 
   draft(): Table<V> {
     return new Table(this);
+  }
+
+  /** What drafts, and drafts of drafts, were made of. */
+  get root(): Table<V> {
+    return this.#base?.root ?? this;
+  }
+
+  /** The keys that were set or deleted between the root and this draft. */
+  *changed(): IterableIterator<string> {
+    if (this.#base === null) return;
+    yield* this.#base.changed();
+    yield* this.#own.keys();
+    yield* this.#deleted;
+  }
+
+  /** Keys that change from now on are put into the set, for who keeps what it has derived from the table. */
+  noteChanges(): Set<string> {
+    const noted = new Set<string>();
+    this.#noted.push(noted);
+    return noted;
   }
 }
 

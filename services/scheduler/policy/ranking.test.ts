@@ -1,71 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import type { ClusterState, MachineRecord, UnitRecord } from '../../../shared/domain/clusterState.ts';
 import type { Event } from '../../../shared/domain/events.ts';
 import { fold } from '../../../test/support/deciderSpec.ts';
 import { joined, machineFacts, placed, submission, submitted } from '../../../test/support/samples.ts';
-import { compareRanked, Ranking, rankFor, scoreOf } from './ranking.ts';
-
-const loads = fc.record({ memoryBytes: fc.nat(4), cpus: fc.nat(4), units: fc.nat(3), textLength: fc.constant(0) });
-const clusters = fc.uniqueArray(
-  fc.nat(50).map((n) => `m${n}`),
-  { maxLength: 20 },
-);
+import { compareRanked, rankFor, scoreOf } from './ranking.ts';
 
 const record = (machine: string, capacity = {}): MachineRecord => ({
   ...machineFacts(machine, { capacity }),
   ...{ state: 'ready', reason: '', since: 0 },
-});
-
-test('machines come out best first, as if they had been sorted', () => {
-  fc.assert(
-    fc.property(clusters, fc.array(loads, { minLength: 20, maxLength: 20 }), (names, given) => {
-      const capacity = { memoryBytes: 4, cpus: 8 };
-      const state = fold(names.map((name) => joined(name, { capacity })));
-      for (const [index, name] of names.entries())
-        state.loads.set(name, given[index] ?? { memoryBytes: 0, cpus: 0, units: 0, textLength: 0 });
-      const ranking = new Ranking(state);
-      const taken = Array.from({ length: ranking.size }, () => ranking.take());
-      const sorted = [...state.machines.values()]
-        .map((machine) => ({ machine, score: scoreOf(machine, state.loads.get(machine.machine)) }))
-        .sort(compareRanked);
-      assert.deepEqual(taken, sorted);
-      assert.equal(ranking.take(), undefined);
-    }),
-  );
-});
-
-test('a machine that was given back ranks with the load that it has then', () => {
-  fc.assert(
-    fc.property(
-      clusters.filter((names) => names.length > 0),
-      fc.array(fc.nat(3), { maxLength: 30 }),
-      (names, steps) => {
-        const state = fold(names.map((name) => joined(name)));
-        const ranking = new Ranking(state);
-        for (const units of steps) {
-          const best = ranking.take();
-          assert.ok(best);
-          const others = names.filter((name) => name !== best.machine.machine);
-          for (const other of others) assert.ok((state.loads.get(other)?.units ?? 0) >= best.score.units);
-          state.loads.set(best.machine.machine, {
-            memoryBytes: 0,
-            cpus: 0,
-            units: best.score.units + units,
-            textLength: 0,
-          });
-          ranking.put(best.machine);
-        }
-        assert.equal(ranking.size, names.length);
-      },
-    ),
-  );
-});
-
-test('machines that are lost or left do not rank', () => {
-  const state = fold([joined('m1'), joined('m2'), { type: 'MachineLost', machine: 'm1', reason: '' }]);
-  assert.equal(new Ranking(state).take()?.machine.machine, 'm2');
 });
 
 test('the larger share counts: memory or CPU; nothing where the capacity is not known', () => {

@@ -3,7 +3,8 @@ import type { ClusterState, MachineRecord, UnitRecord } from '../../../shared/do
 import type { ClusterEvent } from '../../../shared/domain/events.ts';
 import { type Left, noteLeft } from './awaiting.ts';
 import { rejects } from './filters.ts';
-import { hasPreferences, type Ranked, Ranking, rankFor } from './ranking.ts';
+import { hasPreferences, type Ranked, rankFor } from './ranking.ts';
+import { Ranking } from './readyMachines.ts';
 
 /** What is to be done so that the units are where they should be; each task is the event that will record it. */
 export type Task = Extract<
