@@ -23,7 +23,8 @@ const before = `# The states of a unit
 
 A service is one state chart (\`services/node/unitChart.ts\`), and its states are systemd's: what \`flotilla list-units\` and
 \`flotilla status\` show are the words of systemctl(1), and so are the results. This page is written by \`npm run generate\` from the
-chart itself; a test keeps them together.
+chart itself; a test keeps them together. systemd is the judge: \`unitActor.systemd.int.test.ts\` has a manager of systemd's own run
+the same unit files, and compares states, results, restarts, the commands that were run and what they were told.
 
 A unit only moves towards its goal. What is wished of it stands beside the chart, and transitions without an event (they are named
 here by their condition) follow it. A unit that is adopted by a new start of its agent begins in \`resuming\`, and is then where it was:
@@ -54,12 +55,12 @@ A unit that waits for others is \`activating (waiting)\`; that is the state of a
 | \`timeout\` | \`TimeoutStartSec=\`, \`TimeoutStopSec=\` or \`RuntimeMaxSec=\` was over, also what the service had asked for by \`EXTEND_TIMEOUT_USEC=\` |
 | \`watchdog\` | it did not say \`WATCHDOG=1\` for \`WatchdogSec=\`, or said \`WATCHDOG=trigger\` |
 | \`protocol\` | with \`Type=notify\` it ended well but never said \`READY=1\` (or was never healthy, with \`Notify=healthy\`); with \`Type=forking\`, it never wrote its \`PIDFile=\` |
-| \`start-limit-hit\` | it was started more than \`StartLimitBurst=\` times within \`StartLimitIntervalSec=\` |
+| \`start-limit-hit\` | it was started more than \`StartLimitBurst=\` times within \`StartLimitIntervalSec=\`; systemd goes on to show the failure before that, where there was one |
 | \`exec-condition\` | \`ExecCondition=\` said "not now" |
 | \`condition\`, \`assert\` | \`Condition…=\` or \`Assert…=\` was not met |
 | \`dependency\` | another unit that it requires did not come up |
 | \`oom-kill\` | the kernel killed it because its memory ran out |
-| \`resources\` | it could not be started at all: no such program, user, image … |
+| \`resources\` | it could not be started at all: no such image, environment file, engine … (a program, user or directory that is not there is an \`exit-code\`, 203, 217 or 200, as with systemd) |
 | \`lost\` | what carried it died, not the unit itself (the machine was restarted): it is started again, whatever \`Restart=\` says |
 
 ## Programs that talk

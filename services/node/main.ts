@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { release, uptime } from 'node:os';
+import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { nanoid } from 'nanoid';
@@ -26,6 +26,7 @@ import { serveActivities } from './activity.ts';
 import { Announcer } from './announcer.ts';
 import { createMachineFacts } from './conditions/machineFacts.ts';
 import { serveExecs } from './exec.ts';
+import { readHostFacts } from './hostFacts.ts';
 import { hostCapacity, primaryIp, readIdentity } from './identity.ts';
 import { serveJournals } from './journal.ts';
 import { keepLeases } from './leases.ts';
@@ -119,7 +120,7 @@ export async function main(options: NodeOptions): Promise<number> {
     localZone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
     random: Math.random,
     sockets: new SocketSite(options.directory),
-    facts: { hostname, machineId: machine, bootId: bootId.replaceAll('-', ''), kernelRelease: release() },
+    facts: await readHostFacts({ hostname, machineId: machine, bootId: bootId.replaceAll('-', '') }),
     onReport: (report) => reporter.report(report, `goal ${report.goal}`),
     onForget: (unit, reason) => reporter.forget(unit, reason),
     onChange: () => store.save(() => registry.memory()),

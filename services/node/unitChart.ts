@@ -9,7 +9,7 @@ import type { CommandsOutcome } from './unitCommands.ts';
 import { controlFailure, type Failure, initialContext, isUnmetCondition } from './unitContext.ts';
 import type { ControlList } from './unitEnvironment.ts';
 import { unitSetup, type Work } from './unitSetup.ts';
-import { abortTimeoutMs, reasonOf, runtimeMaxMs, startTimeoutMs, stopTimeoutMs } from './unitWork.ts';
+import { abortTimeoutMs, runtimeMaxMs, startTimeoutMs, stopTimeoutMs } from './unitWork.ts';
 
 type OfList = { event: { output: CommandsOutcome } };
 type OfAdoption = { event: { output: MainProcess | null } };
@@ -45,10 +45,7 @@ const noteReloadFailure = {
   type: 'endReload',
   params: ({ event }: OfList) => ({ failure: controlFailure(event.output).reason }),
 } as const;
-const noteStartFailure = {
-  type: 'fail',
-  params: ({ event }: OfError): Failure => ({ result: 'resources', reason: reasonOf(event.error) }),
-} as const;
+const noteStartFailure = { type: 'failStart', params: ({ event }: OfError) => ({ error: event.error }) } as const;
 const noteTimeout = (what: string) =>
   ({ type: 'fail', params: { result: 'timeout', reason: `${what} took too long` } }) as const;
 const leaveOut = {

@@ -3,7 +3,7 @@ import { substituteVariables } from '../../shared/domain/commandLine.ts';
 import type { ExecCommand, ServiceSpec } from '../../shared/domain/unitSpec.ts';
 import type { CommandDirective, EndedCommands } from './endedCommands.ts';
 import { isCleanExit } from './policy/restart.ts';
-import { type Exit, type RunRequest, type Runtime, StartError } from './runtime/runtime.ts';
+import { type Exit, exitOfFailedStart, type RunRequest, type Runtime, StartError } from './runtime/runtime.ts';
 
 /** The runtimes of this machine; each command goes to the one that it needs. */
 export interface Runtimes {
@@ -75,7 +75,9 @@ async function runCommand(list: CommandList, command: ExecCommand, signal: Abort
     return isCleanExit(service, exit) ? { ok: true } : failure(`${command.line}: ${describeExit(exit)}`, exit);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    return failure(error.message, null);
+    const exit = exitOfFailedStart(error);
+    if (exit) list.ended.note(list.directive, { line: command.line, exit });
+    return failure(error.message, exit);
   }
 }
 

@@ -9,7 +9,7 @@ import { EndedCommands } from './endedCommands.ts';
 import { type Gate, openGate } from './policy/ordering.ts';
 import { isResult, type Result, recentStarts, resultOf } from './policy/restart.ts';
 import { type Notices, noNotices } from './runtime/notify/notices.ts';
-import type { Exit, MainProcess, PassedSockets } from './runtime/runtime.ts';
+import { type Exit, exitOfFailedStart, type MainProcess, type PassedSockets } from './runtime/runtime.ts';
 import { type CommandsOutcome, describeExit, type Runtimes } from './unitCommands.ts';
 import { type Deadlines, noDeadlines, noticesOf } from './unitNotices.ts';
 
@@ -254,6 +254,14 @@ export interface Failure {
 /** The first failure of an activation is its result, with its reason, whatever fails in its wake. */
 export function failed(context: UnitContext, { result, reason }: Failure): Partial<UnitContext> {
   return context.result === 'success' ? { result, reason } : {};
+}
+
+/** The main command was never executed. */
+export function failedStart(context: UnitContext, error: unknown): Partial<UnitContext> {
+  const exit = exitOfFailedStart(error);
+  const reason = error instanceof Error ? error.message : String(error);
+  if (exit === null) return failed(context, { result: 'resources', reason });
+  return { ...failed(context, { result: resultOf(context.spec.service, exit), reason }), exit };
 }
 
 function firstFailure({ result: known }: UnitContext, result: Result): Result {

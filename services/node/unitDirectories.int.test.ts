@@ -89,7 +89,7 @@ describe('the directories of a unit', { timeout: 20_000 }, () => {
       commands: { '/main': ends(exited(0)) },
     });
     while (unit.last()?.active !== 'failed') await unit.clock.advance(0);
-    assert.equal(unit.last()?.result, 'resources');
+    assert.deepEqual([unit.last()?.result, unit.last()?.exit], ['exit-code', { code: 217 }]);
     assert.match(unit.last()?.reason ?? '', /no such user/);
   });
 });

@@ -11,6 +11,7 @@ import {
   ended,
   type Failure,
   failed,
+  failedStart,
   gated,
   isHeldBack,
   isLaunched,
@@ -226,6 +227,7 @@ export const unitSetup = setup({
     }),
     leaveOut: assign((_, failure: Failure) => leftOut(failure)),
     fail: assign(({ context }, failure: Failure) => failed(context, failure)),
+    failStart: assign(({ context }, { error }: { error: unknown }) => failedStart(context, error)),
     noteTrouble: assign((_, { error }: { error: unknown }) => ({ reason: reasonOf(error) })),
   },
 });

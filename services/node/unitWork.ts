@@ -3,7 +3,7 @@ import { delay } from '../../shared/clock/clock.ts';
 import type { Health } from '../../shared/domain/health.ts';
 import { type ConditionFacts, unmetCondition } from '../../shared/domain/testConditions.ts';
 import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
-import { type Exit, listenVariables, type MainProcess, StartError } from './runtime/runtime.ts';
+import { type Exit, exitOfFailedStart, listenVariables, type MainProcess, StartError } from './runtime/runtime.ts';
 import { type CommandsOutcome, resolveCommand, runCommands, runtimeFor } from './unitCommands.ts';
 import type { Failure, UnitContext } from './unitContext.ts';
 import { makeDirectories } from './unitDirectories.ts';
@@ -13,8 +13,6 @@ import { type ControlList, controlEnvironment, unitEnvironment } from './unitEnv
 export const engineRetryMs = 1_000;
 /** As good as infinity for a unit: 24 days, setTimeout's longest delay. */
 const infinityMs = 2_147_483_647;
-/** What systemd reports of a program that could not be executed: EXIT_EXEC, systemd.exec(5). */
-const exitExec = 203;
 
 /**
  * What an earlier agent started for the unit. Of a oneshot with several commands it is not known which of them it is:
@@ -71,7 +69,9 @@ export async function runList(
   const stops = directive === 'execStop' || directive === 'execStopPost';
   const timeoutMs = stops ? service.timeoutStopMs : service.timeoutStartMs;
   try {
-    const environment = controlEnvironment(await environmentOf(context), directive, context);
+    const { main, exit } = hasMain(context) ? context : { main: null, exit: null };
+    const told = { main, exit, result: context.result };
+    const environment = controlEnvironment(await environmentOf(context), directive, told);
     const commands = service[directive];
     return await runCommands(
       { directive, unit: assigned.name, service, commands, environment, runtimes, clock, running, ended, timeoutMs },
@@ -80,6 +80,11 @@ export async function runList(
   } catch (error) {
     return { ok: false, exit: null, timedOut: false, message: reasonOf(error) };
   }
+}
+
+/** A service that was to fork away and has not come to that never had a main process. */
+function hasMain({ spec, notices }: UnitContext): boolean {
+  return spec.service.type !== 'forking' || notices.mainPid !== undefined;
 }
 
 /** Of all its commands; what they are told of is made for that. */
@@ -106,8 +111,10 @@ export async function startMain(context: UnitContext): Promise<MainProcess> {
     const request = { unit, hash, token, cluster, service, environment, command, mayStart };
     return await runtime.start(sockets ? { ...request, sockets } : request);
   } catch (error) {
-    if (!(written.ignoreFailure && error instanceof StartError)) throw error;
-    return neverExecuted(token);
+    if (written.ignoreFailure && error instanceof StartError) return neverExecuted(token);
+    const exit = exitOfFailedStart(error);
+    if (exit) context.ended.note('execStart', { line: written.line, exit });
+    throw error;
   }
 }
 
@@ -123,9 +130,9 @@ function startToken({ assigned: { token, restart, goal }, activated }: UnitConte
   return Math.max(token, restart, activated ? goal : 0);
 }
 
-/** Where a failure is ignored (`ExecStart=-…`), a program that is not there counts as one that failed. */
+/** Where a failure is ignored (`ExecStart=-…`), a program that is not there counts as one that has done its work. */
 function neverExecuted(token: number): MainProcess {
-  return { token, exited: Promise.resolve({ kind: 'exited', code: exitExec }), signal: async () => undefined };
+  return { token, exited: Promise.resolve({ kind: 'exited', code: 0 }), signal: async () => undefined };
 }
 
 /** `TimeoutStopSec=`, ms. */

@@ -101,6 +101,12 @@ describe('variables', () => {
   });
 
   it('two dollar signs are one, and stand for no variable', () => {
+    assert.deepEqual(substituteVariables(['${A:-x}', '${A:+${B}}', '${A', '${A:$$}'], { A: 'a', B: 'b' }), [
+      '${A:-x}',
+      '${A:+b}',
+      '${A',
+      '${A:$}',
+    ]);
     assert.deepEqual(substituteVariables(['$$', '$$ONE', '$${ONE}', 'a$$'], environment), [
       '$',
       '$ONE',

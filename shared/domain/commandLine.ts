@@ -135,11 +135,12 @@ function programProblem(program: string): string | null {
  * Puts in environment variables as systemd does right before a command runs. A word that is `$NAME` becomes the
  * variable's words: none where it is unset, quotes in it respected (whether the word itself stood in quotes in the unit
  * file does not matter). `${NAME}` within a word becomes the value as it is, `$$` a dollar sign.
+ * `${NAME:-value}` and its kind are for a shell, and stay.
  */
 export function substituteVariables(argv: readonly string[], environment: Record<string, string>): string[] {
   const valueIn = (name: string) => (Object.hasOwn(environment, name) ? (environment[name] ?? '') : '');
   return argv.flatMap((word) => {
     if (/^\$(?![{$])/.test(word)) return splitWords(valueIn(word.slice(1)), 'drop').words;
-    return word.replace(/\$\$|\$\{([^}]*)\}/g, (_, name?: string) => (name === undefined ? '$' : valueIn(name)));
+    return word.replace(/\$\$|\$\{([^}:]*)\}/g, (_, name?: string) => (name === undefined ? '$' : valueIn(name)));
   });
 }

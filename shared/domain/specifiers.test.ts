@@ -8,6 +8,9 @@ const host = {
   machineId: 'a'.repeat(32),
   bootId: 'b'.repeat(32),
   kernelRelease: '6.1.0',
+  machine: 'x86_64',
+  shell: '/bin/bash',
+  osRelease: { ID: 'debian', VERSION_ID: '12', BUILD_ID: 'b7' },
 };
 
 function expand(text: string, name = 'my-web\\x2dapp@eu-1\\x2d2.service'): string {
@@ -35,6 +38,8 @@ describe('specifiers', () => {
   it('tell of the machine', () => {
     assert.equal(expand('%H %l %v'), 'core-1.example.org core-1 6.1.0');
     assert.equal(expand('%m%b'), 'a'.repeat(32) + 'b'.repeat(32));
+    assert.equal(expand('%q %s %a'), 'core-1.example.org /bin/bash x86-64');
+    assert.equal(expand('%o %w %B|%W|%A|%M'), 'debian 12 b7|||');
   });
 
   it('tell where the system keeps things, and that root runs it', () => {
@@ -47,8 +52,9 @@ describe('specifiers', () => {
   });
 
   it('an unknown one is named, with those that there are', () => {
-    assert.match(expand('%q and %1'), /^%q is no specifier[\s\S]*%n %N[\s\S]*\n%1 is no specifier/);
+    assert.match(expand('%k and %1'), /^%k is no specifier[\s\S]*%n %N[\s\S]*\n%1 is no specifier/);
     assert.match(expand('%_'), /^%_$/);
+    assert.match(expand('%Y'), /^%Y cannot be resolved: no machine has the unit file$/);
   });
 
   it('one that needs a well escaped name says so where the name is not', () => {

@@ -1,4 +1,5 @@
 /** `%` specifiers of unit files: systemd.unit(5), "Specifiers", as the system's service manager (root) resolves them. */
+import { architectureOf } from './architectures.ts';
 import type { Problem } from './problem.ts';
 import { type UnitName, unescapeName, unescapePath } from './unitName.ts';
 
@@ -11,6 +12,14 @@ export interface HostFacts {
   bootId: string;
   /** As `uname -r` says. */
   kernelRelease: string;
+  /** As `uname -m` says; absent: it is not looked at. */
+  machine?: string;
+  /** Root's shell. */
+  shell?: string;
+  /** machine-info(5), `PRETTY_HOSTNAME`; absent: the host name. */
+  prettyHostname?: string;
+  /** os-release(5). */
+  osRelease?: Readonly<Record<string, string>>;
 }
 
 /** What each letter stands for; null where it cannot be resolved for this unit. */
@@ -41,7 +50,31 @@ export function unitSpecifiers(unit: UnitName, host: HostFacts): Specifiers {
 
 function hostSpecifiers(host: HostFacts): Specifiers {
   const [shortName = ''] = host.hostname.split('.');
-  return { H: host.hostname, l: shortName, m: host.machineId, b: host.bootId, v: host.kernelRelease };
+  return {
+    H: host.hostname,
+    l: shortName,
+    q: host.prettyHostname ?? host.hostname,
+    m: host.machineId,
+    b: host.bootId,
+    v: host.kernelRelease,
+    s: host.shell ?? '/bin/sh',
+    a: (host.machine === undefined ? undefined : architectureOf(host.machine)) ?? '',
+    ...mapValues(osReleaseFields, (field) => host.osRelease?.[field] ?? ''),
+  };
+}
+
+/** What os-release(5) does not say is empty. */
+const osReleaseFields = {
+  o: 'ID',
+  w: 'VERSION_ID',
+  B: 'BUILD_ID',
+  W: 'VARIANT_ID',
+  A: 'IMAGE_VERSION',
+  M: 'IMAGE_ID',
+} as const;
+
+function mapValues(fields: Readonly<Record<string, string>>, change: (field: string) => string): Specifiers {
+  return Object.fromEntries(Object.entries(fields).map(([letter, field]) => [letter, change(field)]));
 }
 
 const managerSpecifiers: Specifiers = {
@@ -75,8 +108,17 @@ export function expandSpecifiers(text: string, specifiers: Specifiers): { value:
   return { value, problems };
 }
 
+/** What systemd has, and there is not here. */
+const without: Readonly<Record<string, string>> = {
+  y: 'no machine has the unit file',
+  Y: 'no machine has the unit file',
+  d: 'units have no credentials of systemd; pass them with EnvironmentFile=, or mount them',
+};
+
 function describeFailure(letter: string, expanded: null | undefined, specifiers: Specifiers): string {
   if (expanded === null) return `%${letter} cannot be resolved: the unit's name is not escaped as systemd-escape does`;
+  const why = Object.hasOwn(without, letter) ? without[letter] : undefined;
+  if (why !== undefined) return `%${letter} cannot be resolved: ${why}`;
   const known = Object.keys(specifiers).map((name) => `%${name}`);
   return `%${letter} is no specifier that may stand here: there are ${known.join(' ')}, and %% for a percent sign`;
 }

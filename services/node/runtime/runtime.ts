@@ -192,4 +192,23 @@ export type Exit =
 /** A command could not be started; the message says what and why, for people. */
 export class StartError extends Error {
   override readonly name = 'StartError';
+  /**
+   * What the command would have ended with under systemd, which only notices in the child: systemd.exec(5), "Process exit
+   * codes". Absent: systemd, too, would not have come to start a process.
+   */
+  readonly status: number | undefined;
+
+  constructor(message: string, { status, ...options }: ErrorOptions & { status?: number | undefined } = {}) {
+    super(message, options);
+    this.status = status;
+  }
 }
+
+/** How a command ended that was never executed; null where it was not for systemd's child to notice. */
+export function exitOfFailedStart(error: unknown): Exit | null {
+  const status = error instanceof StartError ? error.status : undefined;
+  return status === undefined ? null : { kind: 'exited', code: status };
+}
+
+/** systemd's statuses for what keeps a command from being executed. */
+export const startStatus = { chdir: 200, exec: 203, limits: 205, group: 216, user: 217 } as const;

@@ -2,6 +2,7 @@
 import { createSimulatedClock, type SimulatedClock } from '../../../shared/clock/simulatedClock.ts';
 import type { UnitReport } from '../../../shared/domain/events.ts';
 import { interpretUnit } from '../../../shared/domain/interpretUnit.ts';
+import type { HostFacts } from '../../../shared/domain/specifiers.ts';
 import { parseUnitFile } from '../../../shared/domain/unitFile.ts';
 import { parseUnitName } from '../../../shared/domain/unitName.ts';
 import type { ServiceSpec, UnitSpec } from '../../../shared/domain/unitSpec.ts';
@@ -63,10 +64,10 @@ export function assigned(text: string, changes: Partial<AssignedUnit> = {}): Ass
 }
 
 /** @throws {Error} the text is no good unit. */
-export function specOf({ name, text }: AssignedUnit): UnitSpec & { service: ServiceSpec } {
+export function specOf({ name, text }: AssignedUnit, host?: HostFacts): UnitSpec & { service: ServiceSpec } {
   const unit = parseUnitName(name).value;
   if (!unit) throw new Error(`${name} is no name`);
-  const { spec, problems } = interpretUnit(unit, parseUnitFile(text).file);
+  const { spec, problems } = interpretUnit(unit, parseUnitFile(text).file, host);
   if (!spec?.service) throw new Error(problems.map(({ message }) => message).join('; '));
   return { ...spec, service: spec.service };
 }

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { ServiceSpec } from '../../../../shared/domain/unitSpec.ts';
-import { StartError } from '../runtime.ts';
+import { StartError, startStatus } from '../runtime.ts';
 
 /** All groups of a user, id(1). */
 export async function groupsOf(user: string): Promise<string[]> {
@@ -30,7 +30,9 @@ export async function lookUp(database: 'passwd' | 'group', key: string): Promise
     const { code } = error as { code?: unknown };
     // getent(1): 2 is "could not be found".
     const reason = code === 2 ? `no such ${database === 'passwd' ? 'user' : 'group'}` : `getent failed (${code})`;
-    throw new StartError(`${database === 'passwd' ? 'User' : 'Group'}=${key}: ${reason}`, { cause: error });
+    const [directive, status] =
+      database === 'passwd' ? (['User', startStatus.user] as const) : (['Group', startStatus.group] as const);
+    throw new StartError(`${directive}=${key}: ${reason}`, { cause: error, status });
   }
 }
 

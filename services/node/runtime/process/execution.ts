@@ -6,7 +6,7 @@ import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecCommand, ServiceSpec } from '../../../../shared/domain/unitSpec.ts';
-import { type RunRequest, StartError } from '../runtime.ts';
+import { type RunRequest, StartError, startStatus } from '../runtime.ts';
 import { groupsOf, lookUp } from './accounts.ts';
 import { limitPrefix, readOwnLimits, whyNotLimited } from './limitPrefix.ts';
 import { outputPrefix } from './outputPrefix.ts';
@@ -64,7 +64,7 @@ function limitsPrefix({ limits }: ServiceSpec): string[] {
   if (asksForNone) return [];
   const own = readOwnLimits();
   const why = whyNotLimited(limits, own);
-  if (why !== null) throw new StartError(why);
+  if (why !== null) throw new StartError(why, { status: startStatus.limits });
   return limitPrefix(limits, own);
 }
 
@@ -80,12 +80,12 @@ async function findProgram(path: string, searchPath: string): Promise<string> {
     const candidate = join(directory, path);
     if ((await whyNotProgram(candidate)) === null) return candidate;
   }
-  throw new StartError(`${path}: no such program in PATH (${searchPath})`);
+  throw new StartError(`${path}: no such program in PATH (${searchPath})`, { status: startStatus.exec });
 }
 
 async function assertProgram(path: string): Promise<string> {
   const reason = await whyNotProgram(path);
-  if (reason !== null) throw new StartError(`${path}: ${reason}`);
+  if (reason !== null) throw new StartError(`${path}: ${reason}`, { status: startStatus.exec });
   return path;
 }
 
@@ -103,7 +103,7 @@ async function workingDirectory(service: ServiceSpec, account: Account | null): 
   const directory = path === '~' ? (account?.home ?? homedir()) : path;
   if ((await statIfThere(directory))?.isDirectory()) return directory;
   if (optional) return '/';
-  throw new StartError(`WorkingDirectory=${path}: no such directory`);
+  throw new StartError(`WorkingDirectory=${path}: no such directory`, { status: startStatus.chdir });
 }
 
 interface Account {
@@ -133,7 +133,8 @@ async function accountOf(command: ExecCommand, service: ServiceSpec): Promise<Ac
 function credentialsPrefix(account: Account | null): string[] {
   if (account === null || isOwn(account)) return [];
   const { user, uid, gid, groups } = account;
-  if (process.getuid?.() !== 0) throw new StartError(`User=${user ?? ''}: only root may run units as somebody else`);
+  if (process.getuid?.() !== 0)
+    throw new StartError(`User=${user ?? ''}: only root may run units as somebody else`, { status: startStatus.user });
   const asUser = uid === undefined ? [] : [`--reuid=${uid}`];
   const ofUser = uid === undefined ? '--clear-groups' : '--init-groups';
   const inGroups = groups === undefined ? ofUser : `--groups=${[...new Set(groups)].join(',')}`;

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { type Clock, delay } from '../../../../shared/clock/clock.ts';
-import { StartError } from '../runtime.ts';
+import { StartError, startStatus } from '../runtime.ts';
 import type { Execution } from './execution.ts';
 import { perlPath } from './keeper.ts';
 import { hasExecuted } from './processTable.ts';
@@ -55,7 +55,8 @@ export async function launch(
   const outcome = await untilExecuted(channel, clock).finally(() => channel.destroy());
   if (outcome.mainPid !== null && outcome.failure === null) return { shimEnded, unref: () => child.unref() };
   await shimEnded;
-  throw new StartError(await whyNotExecuted(files.record, execution, outcome.failure));
+  const status = outcome.failure === null ? undefined : startStatus.exec;
+  throw new StartError(await whyNotExecuted(files.record, execution, outcome.failure), { status });
 }
 
 /** @throws {StartError} the machine has no room for another process, or the arguments are too long. */
