@@ -202,6 +202,18 @@ describe('the units of a machine', { timeout: 30_000 }, () => {
     assert.deepEqual([running(), ran.at(-1)], [['b.service', 'a.service'], '/main --other']);
   });
 
+  it('are forgotten when they are sent away before it is written down that their old version is gone', async () => {
+    const writes: (() => void)[] = [];
+    const remembered = () => new Promise<void>((resolve) => writes.push(resolve));
+    const { apply, clock, running, told } = node({ remembered });
+    await apply(5, a, b);
+    await apply(6, b, named('a.service', other, { goal: 6, token: 6 }));
+    await apply(7, b);
+    writes[0]?.();
+    await clock.advance(0);
+    assert.deepEqual([running(), told().at(-1)], [['b.service'], '-a.service']);
+  });
+
   it('wait for their copy on another machine to end, and say so; what starts them meanwhile waits, too', async () => {
     const { apply, registry, running, reports, clock } = node();
     const waits = named('a.service', simple, { awaits: 'm2' });

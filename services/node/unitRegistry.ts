@@ -410,7 +410,10 @@ export class UnitRegistry {
     this.#unwritten.add(name);
     await this.#options.remembered?.();
     this.#unwritten.delete(name);
-    if (!this.#isAbandoned) this.#reconcile(false);
+    if (this.#isAbandoned) return;
+    // Meanwhile it may have been sent elsewhere: then no successor tells of it.
+    this.#forget(name);
+    this.#reconcile(false);
   }
 
   /** A successor of the same name will report itself. */
