@@ -4,6 +4,7 @@ import { stateKeys } from '../services/api/fleet/entities.ts';
 import { encodePage, pageLimit } from '../services/api/fleet/pageToken.ts';
 import { listen } from '../services/api/listen.ts';
 import { createServer } from '../services/api/server.ts';
+import { comparisonsAtOnce, SlicedSearch } from '../services/scheduler/policy/rebalancing.ts';
 import { reconcile } from '../services/scheduler/policy/reconcile.ts';
 import { systemClock } from '../shared/clock/systemClock.ts';
 import { evolve } from '../shared/domain/cluster.ts';
@@ -32,6 +33,7 @@ export async function run({ quick }: { quick: boolean }): Promise<Row[]> {
     ...(await apiRows(state, many)),
     await row(`placing one unit, ${many}`, () => placeOne(state), { goalMs: 1, ...reading }),
     await row(`a machine's death, ${many}`, () => loseOne(state), { goalMs: 100, ...reading }),
+    await rebalanceRow(state, many),
   ];
 }
 
@@ -70,6 +72,26 @@ async function apiRows(state: ClusterState, many: string): Promise<Row[]> {
   } finally {
     await server?.close();
   }
+}
+
+/** Nothing else happens in its leader meanwhile. */
+async function rebalanceRow(state: ClusterState, many: string): Promise<Row> {
+  const goalMs = 50;
+  const longest = median(Array.from({ length: 5 }, () => longestPart(state)));
+  const baseline = { what: 'a rebalance made in one go', value: await timed(() => new SlicedSearch().next(state)) };
+  const what = `the longest that a rebalance holds others up, ${many}`;
+  return { what, flotilla: longest, unit: 'ms', baseline, goal: `≤ ${goalMs} ms`, met: longest <= goalMs };
+}
+
+function longestPart(state: ClusterState): number {
+  const search = new SlicedSearch(comparisonsAtOnce);
+  let longest = 0;
+  do {
+    const start = performance.now();
+    search.next(state);
+    longest = Math.max(longest, performance.now() - start);
+  } while (search.isUnderWay);
+  return longest;
 }
 
 interface Measure {

@@ -22,16 +22,17 @@ import { hashState } from '../../shared/protocol/stateHash.ts';
 import { onTheWay, staysFor } from './policy/draining.ts';
 import { explain } from './policy/explaining.ts';
 import { rejects } from './policy/filters.ts';
-import { planRebalance } from './policy/rebalancing.ts';
 import { progressOf } from './policy/rolling.ts';
 
-type Answer = QueryAnswers[QueryBody['type']];
+/** Those that take no time. */
+export type PromptQuery = Exclude<QueryBody, { type: 'PlanRebalance' }>;
+type Answer = QueryAnswers[PromptQuery['type']];
 
 /**
  * Answers a query at once, from a projection as it is. `WaitUnits` says how far it is; the caller asks again. `now`
  * (ms since 1970) matters to what waits for time to pass.
  */
-export function answerQuery(projection: Projection, query: QueryBody, scheduler: string, now = 0): Answer {
+export function answerQuery(projection: Projection, query: PromptQuery, scheduler: string, now = 0): Answer {
   const { state } = projection;
   switch (query.type) {
     case 'ListUnits':
@@ -46,8 +47,6 @@ export function answerQuery(projection: Projection, query: QueryBody, scheduler:
       return explain(state, query.unit, projection.seq);
     case 'GetDrain':
       return drainProgress(state, query.machine);
-    case 'PlanRebalance':
-      return planRebalance(state, query.maxMoves);
     case 'GetRollout':
       return rolloutProgress(state, query.unit, now);
     case 'GetRebalance':

@@ -22,7 +22,7 @@ const start = (...units: NamedUnit[]): CommandBody => ({ type: 'StartUnits', uni
 const join = (machine: string): CommandBody => ({ type: 'JoinMachine', ...machineFacts(machine) });
 
 /** A loop with a log of its own, which can be held, and everything that it does. */
-function createLoop(t: TestContext, { maxBytes = 512 * 1024 } = {}) {
+function createLoop(t: TestContext, { maxBytes = 512 * 1024, comparisonsAtOnce = 1_000 } = {}) {
   const clock = createSimulatedClock(1_000_000);
   const store = createMemoryLog();
   const handle = store.open();
@@ -50,7 +50,7 @@ function createLoop(t: TestContext, { maxBytes = 512 * 1024 } = {}) {
     ids: () => `id-${++lastId}`,
   });
   const loop = new CommitLoop({
-    ...{ projection, writer, clock, maxBytes },
+    ...{ projection, writer, clock, maxBytes, comparisonsAtOnce },
     proveLeadership: async () => {
       proofs++;
       await stalled;
@@ -391,4 +391,21 @@ test('more units than one commit takes are all placed when their first machine j
   await loop.clock.advance(0);
   assert.equal(loop.projection.state.assigned.get('m1').size, 750);
   assert.ok(loop.commits.length > 8, 'it took several commits');
+});
+
+test('a rebalance that has a lot to compare lets commands through, and comes to its end by itself', async (t) => {
+  const loop = createLoop(t, { comparisonsAtOnce: 1 });
+  await Promise.all([loop.give(join('m1')), loop.give(join('m2'))]);
+  await loop.give(start(...[1, 2, 3, 4].map((i) => unit(`u${i}.service`))));
+  await loop.give({ type: 'Rebalance', reason: '', maxMoves: 10 });
+  await loop.clock.advance(1);
+  const during = loop.give(start(unit('during.service')));
+  await loop.clock.advance(2);
+  await during;
+  await loop.clock.advance(1_000);
+  const types = loop.commits.slice(-3).map((commit) => typesOf(commit)[0]);
+  assert.deepEqual(types, ['RebalanceStarted', 'UnitSubmitted', 'RebalanceEnded']);
+  const { appends } = loop.counts();
+  await loop.clock.advance(1_000);
+  assert.equal(loop.counts().appends, appends);
 });

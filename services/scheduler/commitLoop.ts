@@ -6,7 +6,8 @@ import type { SubjectWriter } from '../../shared/log/subjectWriter.ts';
 import type { Command, CommandReply } from '../../shared/protocol/commands.ts';
 import type { EndedCopy } from './copyWatch.ts';
 import type { EndedLease } from './leaseWatch.ts';
-import { type Queued, Round, type Silence } from './round.ts';
+import { comparisonsAtOnce, SlicedSearch, searchPauseMs } from './policy/rebalancing.ts';
+import { type Queued, Round, type RoundLimits, type Silence } from './round.ts';
 
 export interface CommitLoopOptions {
   projection: Projection;
@@ -26,6 +27,8 @@ export interface CommitLoopOptions {
   onCommitted: (machines: Set<string>, seq: number) => void;
   /** Bytes that one command's events may have: half of what the log takes leaves room for the rest of a commit. */
   maxBytes: number;
+  /** Comparisons that a rebalance makes in one go. Default: some 10 ms of them. */
+  comparisonsAtOnce?: number;
 }
 
 const maxTasksPerCommit = 2_000;
@@ -43,7 +46,8 @@ const promptMs = { fence: 200, log: 500, commit: 1_000 };
 export class CommitLoop {
   readonly #options: CommitLoopOptions;
   readonly #unchanging = new Map<string, number>();
-  readonly #limits: { readonly maxBytes: number; maxTasks: number; unchanging: ReadonlyMap<string, number> };
+  readonly #search: SlicedSearch;
+  readonly #limits: RoundLimits;
   readonly #mostTasks: number;
   #queue: Queued[] = [];
   #isNudged = false;
@@ -55,8 +59,9 @@ export class CommitLoop {
   constructor(options: CommitLoopOptions) {
     const { maxBytes } = options;
     this.#options = options;
+    this.#search = new SlicedSearch(options.comparisonsAtOnce ?? comparisonsAtOnce);
     this.#mostTasks = Math.min(maxTasksPerCommit, Math.ceil(maxBytes / roughBytesPerTask));
-    this.#limits = { maxBytes, maxTasks: this.#mostTasks, unchanging: this.#unchanging };
+    this.#limits = { maxBytes, maxTasks: this.#mostTasks, search: this.#search, unchanging: this.#unchanging };
   }
 
   submit(command: Command, respond: (reply: CommandReply) => void): void {
@@ -76,12 +81,17 @@ export class CommitLoop {
     try {
       while (!signal.aborted) {
         const outcome = await this.#round(signal);
-        if (outcome === 'nothing') await this.#idle(signal);
+        if (outcome === 'nothing') await this.#rest(signal);
         if (outcome === 'refused') await this.#pause(signal);
       }
     } finally {
       for (const { respond } of this.#queue.splice(0)) respond(notLeading);
     }
+  }
+
+  /** Until there is something to do. */
+  #rest(signal: AbortSignal): Promise<void> {
+    return this.#search.isUnderWay ? delay(this.#options.clock, searchPauseMs, signal) : this.#idle(signal);
   }
 
   #idle(signal: AbortSignal): Promise<void> {

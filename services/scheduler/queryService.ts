@@ -7,10 +7,11 @@ import type { Leader } from '../../shared/log/leaderActor.ts';
 import type { Projection } from '../../shared/log/projection.ts';
 import { encodeJson } from '../../shared/protocol/json.ts';
 import { encodeLargeJson } from '../../shared/protocol/largeJson.ts';
-import type { Query, QueryReply } from '../../shared/protocol/queries.ts';
+import type { Query, QueryReply, RebalancePlan } from '../../shared/protocol/queries.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { allSettled, answerQuery } from './answerQuery.ts';
 import { parseQuery } from './parseQuery.ts';
+import { comparisonsAtOnce, planInSlices, searchPauseMs } from './policy/rebalancing.ts';
 
 export interface QueryServiceOptions {
   id: string;
@@ -57,11 +58,23 @@ async function answer(options: QueryServiceOptions, message: BusMessage): Promis
   const inTime = await reachesInTime(options, query, wait);
   if (!inTime) return refuse(message, 'behind', `this scheduler has come to ${projection.seq} of ${query.minSeq} only`);
   const seen = await asOf(options, query);
-  const reply: QueryReply = { ok: true, seq: projection.seq, data: answerQuery(seen, query, id, options.clock.now()) };
+  const isPlan = query.type === 'PlanRebalance';
+  const answered = isPlan ? await plan(options, query.maxMoves) : answerQuery(seen, query, id, options.clock.now());
+  const reply: QueryReply = { ok: true, seq: projection.seq, data: answered };
   const data = encodeLargeJson(reply);
   if (data.length <= options.bus.maxPayload) return message.respond(data);
   const limit = `NATS takes ${options.bus.maxPayload}: raise its max_payload, or ask about fewer units`;
   refuse(message, 'too-large', `the answer has ${data.length} bytes and ${limit}`);
+}
+
+/** On a large cluster it takes its time: others are answered in between. */
+async function plan({ projection, clock }: QueryServiceOptions, maxMoves: number): Promise<RebalancePlan> {
+  const planning = planInSlices(projection.state, maxMoves, comparisonsAtOnce);
+  for (;;) {
+    const { done, value } = planning.next();
+    if (done) return value;
+    await delay(clock, searchPauseMs);
+  }
 }
 
 /** The projection that the query asks about: this scheduler's, or one folded anew up to an earlier point. */

@@ -10,6 +10,7 @@ import { handleCommand } from './handleCommand.ts';
 import type { EndedLease } from './leaseWatch.ts';
 import { touchedBy } from './policy/assignment.ts';
 import { type Left, noteLeft } from './policy/awaiting.ts';
+import type { SlicedSearch } from './policy/rebalancing.ts';
 import { makesRoom, reconcile } from './policy/reconcile.ts';
 import { trigger } from './triggering.ts';
 
@@ -28,6 +29,8 @@ export interface RoundLimits {
   /** Bytes that one command's events may have; commands are taken until a quarter of it is reached. */
   maxBytes: number;
   maxTasks: number;
+  /** What a rebalance looks for, from round to round. */
+  search: SlicedSearch;
   /** By id: commands that changed nothing, and after which sequence. They are on no log, and may come again all the same. */
   unchanging: ReadonlyMap<string, number>;
 }
@@ -123,7 +126,8 @@ export class Round {
   /** Places what the commands and losses of this round, or of earlier ones, left open. */
   place(roomMade: boolean): void {
     const includeWaiting = roomMade || this.events.some(makesRoom);
-    const options = { includeWaiting, maxTasks: this.#limits.maxTasks, moment: this.#moment, left: this.#left };
+    const { maxTasks, search } = this.#limits;
+    const options = { includeWaiting, maxTasks, search, moment: this.#moment, left: this.#left };
     const [only = generalCause, ...others] = this.#causes;
     const otherwise = others.length === 0 ? only : generalCause;
     for (const task of reconcile(this.#draft, options)) {

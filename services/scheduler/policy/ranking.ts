@@ -6,7 +6,7 @@ import {
   type UnitRecord,
 } from '../../../shared/domain/clusterState.ts';
 import type { Score } from '../../../shared/domain/events.ts';
-import { templateOfName } from '../../../shared/domain/unitName.ts';
+import { Siblings } from './siblings.ts';
 
 /** How good a machine is for one more unit: the least reserved share first, then the fewest units, then the lowest id. */
 export function scoreOf(machine: MachineRecord, load: Load = emptyLoad): Score {
@@ -20,13 +20,18 @@ export function loadOf({ capacity }: MachineRecord, memoryBytes: number, cpus: n
 
 /** A unit with preferences ranks the machines for itself: by what it spreads over, then by its affinities, then as all. */
 export function rankFor(state: ClusterState, unit: UnitRecord): Ranked[] {
-  const preferred = preferenceScores(state, unit);
-  const ranked: Ranked[] = [];
+  return scoreAll(state, unit, new Siblings(state)).sort(compareRanked);
+}
+
+/** The ready machines with their scores for a unit with preferences, in no order. */
+export function scoreAll(state: ClusterState, unit: UnitRecord, siblings: Siblings): Ranked[] {
+  const preferred = preferenceScores(unit, siblings);
+  const scored: Ranked[] = [];
   for (const machine of state.machines.values()) {
     if (machine.state !== 'ready') continue;
-    ranked.push({ machine, score: { ...scoreOf(machine, state.loads.get(machine.machine)), ...preferred(machine) } });
+    scored.push({ machine, score: { ...scoreOf(machine, state.loads.get(machine.machine)), ...preferred(machine) } });
   }
-  return ranked.sort(compareRanked);
+  return scored;
 }
 
 /** Whether the unit ranks the machines otherwise than all others do. */
@@ -34,14 +39,15 @@ export function hasPreferences({ placement: { preferences } }: UnitRecord): bool
   return preferences?.spread !== undefined || preferences?.affinities !== undefined;
 }
 
-function preferenceScores(state: ClusterState, unit: UnitRecord): (machine: MachineRecord) => Partial<Score> {
+/** What a unit's preferences say of a machine; better first: lower `spread`, higher `affinity`. */
+export type Preferred = Pick<Score, 'spread' | 'affinity'>;
+
+export function preferenceScores(unit: UnitRecord, siblings: Siblings): (machine: MachineRecord) => Preferred {
   const { spread, affinities } = unit.placement.preferences ?? {};
-  const counts = spread?.map((key) => ({ key, ...siblingsBy(state, unit, key) }));
+  const counts = spread?.map((key) => ({ key, ...siblings.beside(unit, key) }));
   return (machine) => ({
     // A machine without the key is as good as one where all are.
-    ...(counts && {
-      spread: counts.map(({ key, byValue, all }) => countIn(byValue, machine.metadata[key]) ?? all + 1),
-    }),
+    ...(counts && { spread: counts.map(({ key, countIn, all }) => countIn(machine.metadata[key]) ?? all + 1) }),
     ...(affinities && {
       affinity: affinities.reduce(
         (sum, { key, value, weight }) => sum + (machine.metadata[key] === value ? weight : 0),
@@ -49,25 +55,6 @@ function preferenceScores(state: ClusterState, unit: UnitRecord): (machine: Mach
       ),
     }),
   });
-}
-
-function countIn(byValue: ReadonlyMap<string, number>, value: string | undefined): number | undefined {
-  return value === undefined ? undefined : (byValue.get(value) ?? 0);
-}
-
-/** How many other instances of the unit's template are placed, by the value that their machine has. */
-function siblingsBy(state: ClusterState, unit: UnitRecord, key: string): { byValue: Map<string, number>; all: number } {
-  const byValue = new Map<string, number>();
-  let all = 0;
-  for (const name of state.instances.get(templateOfName(unit.name) ?? '')) {
-    if (name === unit.name) continue;
-    for (const machine of Object.keys(state.units.get(name)?.machines ?? {})) {
-      const value = state.machines.get(machine)?.metadata[key];
-      if (value !== undefined) byValue.set(value, (byValue.get(value) ?? 0) + 1);
-      all++;
-    }
-  }
-  return { byValue, all };
 }
 
 /** A rounded share, so that sums of fractions in another order rank the same. */

@@ -11,7 +11,7 @@ import { fold } from '../../../test/support/deciderSpec.ts';
 import { joined, placed, report, submission, submitted } from '../../../test/support/samples.ts';
 import { balanceOf } from './balance.ts';
 import { rejects, stillFits } from './filters.ts';
-import { planRebalance } from './rebalancing.ts';
+import { planInSlices, planRebalance, SlicedSearch } from './rebalancing.ts';
 import { reconcile } from './reconcile.ts';
 import type { Task } from './work.ts';
 
@@ -265,6 +265,75 @@ describe('rebalancing', () => {
         }
       }),
       { numRuns: 200 },
+    );
+  });
+});
+
+describe('a search that goes on from round to round', () => {
+  /** In the smallest parts; `meanwhile` is called between them. */
+  const found = (state: ClusterState, meanwhile: (part: number) => void = () => {}) => {
+    const search = new SlicedSearch(1);
+    for (let part = 0; part < 20_000; part++) {
+      const next = search.next(draft(state));
+      if (next !== 'unfinished') return next;
+      meanwhile(part);
+    }
+    assert.fail('it comes to an end');
+  };
+
+  test('finds what one that is made at once finds', () => {
+    fc.assert(
+      fc.property(clusters, (state) => {
+        assert.deepEqual(found(state), new SlicedSearch().next(state));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('whatever changes meanwhile: it finds a move that is one by then', () => {
+    const changes = fc.array(fc.record({ part: fc.nat(60), unit: fc.nat(14), machine: fc.nat(4), what: fc.nat(2) }), {
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(clusters, changes, (state, given) => {
+        const move = found(state, (now) => {
+          for (const { part, unit, machine, what } of given) {
+            if (part !== now) continue;
+            const name = [...state.units.keys()][unit];
+            if (what === 0) tell(state, { type: 'MachineCordoned', machine: `m${machine}`, reason: '', drain: 'no' });
+            if (what === 1 && name !== undefined) tell(state, { type: 'UnitDestroyed', unit: name });
+            if (what === 2) tell(state, ...running(`late@${unit}.service`, `m${machine}`, {}, { memoryBytes: 40 }));
+          }
+        });
+        if (move === null) return;
+        const { before, after } = planOf(state, move);
+        assert.ok(isLess(after, before), JSON.stringify([move, before, after]));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  /** How even the cluster is before and after that move, which the filters have to allow. */
+  const planOf = (state: ClusterState, { unit, from, to }: { unit: string; from: string; to: string }) => {
+    const tried = draft(state);
+    const [record, target] = [tried.units.get(unit), tried.machines.get(to)];
+    assert.ok(record && target && rejects(tried, record, target) === null, `${to} takes ${unit}`);
+    const before = balanceOf(tried);
+    const moment = { seq: now + 1, at: now + 1 };
+    evolve(tried, { type: 'UnitEvicted', unit, machine: from, reason: '', move: { to } }, moment);
+    evolve(tried, placed(unit, to), moment);
+    return { before, after: balanceOf(tried) };
+  };
+
+  test('so does a plan, and comes to the same', () => {
+    fc.assert(
+      fc.property(clusters, (state) => {
+        const planning = planInSlices(state, 10, 1);
+        let part = planning.next();
+        while (!part.done) part = planning.next();
+        assert.deepEqual(part.value, planRebalance(state, 10));
+      }),
+      { numRuns: 100 },
     );
   });
 });

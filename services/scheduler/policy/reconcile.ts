@@ -8,7 +8,7 @@ import { fits, rejects, stillFits } from './filters.ts';
 import { pickBesideOpponents, stopOpponents } from './opposing.ts';
 import { preempt, priorityOf } from './preempting.ts';
 import { type Ranked, scoreOf } from './ranking.ts';
-import { rebalance } from './rebalancing.ts';
+import { rebalance, type SlicedSearch } from './rebalancing.ts';
 import { evictReplaced, placeOfReplaced } from './replacing.ts';
 import { depthOf, placesOfFollowers, welcomesFollowers } from './requiring.ts';
 import { reschedule } from './rescheduling.ts';
@@ -21,6 +21,8 @@ export interface ReconcileOptions {
   /** Stop after so many tasks; the rest is still pending and comes next time. */
   maxTasks: number;
   moment: Moment;
+  /** What a rebalance looks for from round to round; default: all at once. */
+  search?: SlicedSearch;
   /** The places that units have lost earlier in the same round. */
   left?: Left;
 }
@@ -36,7 +38,7 @@ export function reconcile(state: ClusterState, options: ReconcileOptions): Task[
   reschedule(work);
   drainMachines(work);
   rollOut(work);
-  rebalance(work);
+  rebalance(work, options.search);
   placeAll(work, [...state.pending.keys()]);
   return work.tasks;
 }

@@ -3,8 +3,10 @@ import type { ClusterState, MachineRecord, UnitRecord } from '../../../shared/do
 import type { ClusterEvent } from '../../../shared/domain/events.ts';
 import { type Left, noteLeft } from './awaiting.ts';
 import { rejects } from './filters.ts';
-import { hasPreferences, type Ranked, rankFor } from './ranking.ts';
+import { Heap } from './heap.ts';
+import { compareRanked, hasPreferences, type Ranked, scoreAll } from './ranking.ts';
 import { Ranking } from './readyMachines.ts';
+import { Siblings } from './siblings.ts';
 
 /** What is to be done so that the units are where they should be; each task is the event that will record it. */
 export type Task = Extract<
@@ -33,6 +35,7 @@ export class Work {
   readonly left: Left;
   readonly #maxTasks: number;
   #ranking: Ranking | null = null;
+  #siblings: Siblings | null = null;
 
   /** Whether the unit was wished to run in this very commit: it has not been anywhere before. */
   isStartedNow({ desired, goal, machines }: UnitRecord): boolean {
@@ -53,10 +56,17 @@ export class Work {
   apply(task: Task): void {
     this.tasks.push(task);
     noteLeft(this.left, this.state, task, this.moment.seq);
+    const before = this.#machinesOf(task);
     evolve(this.state, task, this.moment);
+    if ('unit' in task) this.#siblings?.moved(task.unit, before, this.#machinesOf(task));
     if (!('machine' in task)) return;
     const machine = this.state.machines.get(task.machine);
     if (machine?.state === 'ready') this.#ranking?.put(machine);
+  }
+
+  #machinesOf(task: Task): string[] {
+    if (!('unit' in task) || this.#siblings === null) return [];
+    return Object.keys(this.state.units.get(task.unit)?.machines ?? {});
   }
 
   /** The best machine that may take the unit; who was passed over is counted by reason. */
@@ -76,7 +86,7 @@ export class Work {
 
   /** As the unit ranks them. Those that were looked at go back into the common ranking. */
   *#bestFirst(unit: UnitRecord): Generator<Ranked, void, undefined> {
-    if (hasPreferences(unit)) return yield* rankFor(this.state, unit);
+    if (hasPreferences(unit)) return yield* this.#preferredFirst(unit);
     // Made when it is first needed: most rounds place nothing.
     this.#ranking ??= new Ranking(this.state);
     const ranking = this.#ranking;
@@ -89,6 +99,13 @@ export class Work {
     } finally {
       for (const machine of taken) ranking.put(machine);
     }
+  }
+
+  *#preferredFirst(unit: UnitRecord): Generator<Ranked, void, undefined> {
+    this.#siblings ??= new Siblings(this.state);
+    const heap = new Heap<Ranked>(compareRanked);
+    for (const scored of scoreAll(this.state, unit, this.#siblings)) heap.put(scored);
+    for (let best = heap.take(); best !== undefined; best = heap.take()) yield best;
   }
 }
 
