@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Event } from '../shared/domain/events.ts';
 import type { Caused, Commit } from '../shared/protocol/commit.ts';
-import { formatTime, renderEvent } from './timeline.ts';
+import { describeEvent, formatTime, renderEvent } from './timeline.ts';
 
 const machine = '113f16a7aaaaaaaaaaaaaaaaaaaaaaaa';
 
@@ -46,4 +46,22 @@ test('reports are told in the words of systemd', () => {
 test('times sort as text', () => {
   const times = [0, 1, 999, 1000, 60_000, 3_600_000, 86_400_000 * 40].map(formatTime);
   assert.deepEqual([...times].sort(), times);
+});
+
+test('of a unit that runs on every machine, it is told where it is not; old histories say neither more nor less', () => {
+  const told = (rejected: Record<string, number>, places?: number) =>
+    describeEvent({
+      type: 'UnitLeftWaiting',
+      unit: 'a.service',
+      rejected,
+      ...(places === undefined ? {} : { places }),
+    });
+  assert.equal(told({}, 3), 'a.service is on 3 machines: on all that are ready');
+  assert.equal(
+    told({ 'machine cordoned': 1, 'no docker runtime': 2 }, 1),
+    'a.service is on 1 machine, and not on 2 machines: no docker runtime; 1 machine: machine cordoned',
+  );
+  assert.equal(told({}, 0), 'a.service finds no machine: no machine is ready');
+  assert.equal(told({ 'machine cordoned': 1 }, 0), 'a.service finds no machine: 1 machine: machine cordoned');
+  assert.equal(told({}), 'a.service finds no (further) machine: no machine is ready');
 });

@@ -127,10 +127,19 @@ function describeUnitEvent(event: UnitEvent): string {
     case 'UnitFailsNoMore':
       return `${unit} does not fail any more`;
     case 'UnitLeftWaiting':
-      return `${unit} finds no machine: ${describeRejected(event.rejected)}`;
+      return `${unit} ${describeWaiting(event)}`;
     default:
       return event satisfies never;
   }
+}
+
+/** Units that run on every machine wait for further ones; what was written before `places` was told may be of such a unit. */
+function describeWaiting({ rejected, places }: Extract<Event, { type: 'UnitLeftWaiting' }>): string {
+  const isEverywhere = Object.keys(rejected).length === 0;
+  if (places === undefined) return `finds no (further) machine: ${describeRejected(rejected)}`;
+  if (places === 0) return `finds no machine: ${describeRejected(rejected)}`;
+  const on = `is on ${places} machine${places === 1 ? '' : 's'}`;
+  return isEverywhere ? `${on}: on all that are ready` : `${on}, and not on ${describeRejected(rejected)}`;
 }
 
 function because(reason: string): string {
@@ -152,6 +161,7 @@ function paint(event: Event, text: string, colour: boolean): string {
     case 'UnitEvicted':
       return red(text);
     case 'UnitLeftWaiting':
+      return event.places ? text : yellow(text);
     case 'MachineLeft':
     case 'MachineCordoned':
       return yellow(text);

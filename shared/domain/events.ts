@@ -103,8 +103,11 @@ export type ClusterEvent =
   | { type: 'UnitFailsNoMore'; unit: string }
   /** A unit with `OnDisconnect=stop` certainly does not run there any more, so that it may run elsewhere. */
   | { type: 'UnitLeaseEnded'; unit: string; machine: string; reason: string }
-  /** No machine would take it: how many were rejected, by reason. It is tried again whenever something changes. */
-  | { type: 'UnitLeftWaiting'; unit: string; rejected: Record<string, number> };
+  /**
+   * No (further) machine would take it: how many were rejected, by reason. It is tried again whenever something changes.
+   * `places`: how many have it, as units have that run on every machine; absent: written before that was told.
+   */
+  | { type: 'UnitLeftWaiting'; unit: string; rejected: Record<string, number>; places?: number };
 
 /** What a node says of itself on its own subject. */
 export type NodeEvent =

@@ -231,6 +231,13 @@ describe('global units', () => {
       'h.service waits',
     ]);
   });
+  test('tell on how many machines they are, and why not on others', () => {
+    const history = [joined('m1'), joined('m2'), ...wished('g.service', { global: true, conflicts: ['a.*'] })];
+    const waits = { type: 'UnitLeftWaiting', unit: 'g.service' };
+    assert.deepEqual(tasksAfter(history).at(-1), { ...waits, rejected: {}, places: 2 });
+    const beside = [...history, ...wished('a.service'), placed('a.service', 'm1')];
+    assert.deepEqual(tasksAfter(beside).at(-1), { ...waits, rejected: { 'conflict with a.service': 1 }, places: 1 });
+  });
   test('leave a machine that they may not be on any more', () => {
     const zoned = wished('g.service', { global: true, metadata: [{ key: 'zone', values: ['x'] }] });
     const zone = (value: string): Partial<MachineFacts> => ({ metadata: { zone: value } });
@@ -238,7 +245,7 @@ describe('global units', () => {
     const moved = [...history, ...tasksAfter(history), joined('m1', zone('y'))];
     assert.deepEqual(tasksAfter(moved, { includeWaiting: true }), [
       { type: 'UnitEvicted', unit: 'g.service', machine: 'm1', reason: 'metadata zone is not x' },
-      { type: 'UnitLeftWaiting', unit: 'g.service', rejected: { 'metadata zone is not x': 1 } },
+      { type: 'UnitLeftWaiting', unit: 'g.service', rejected: { 'metadata zone is not x': 1 }, places: 0 },
     ]);
   });
   test('count for the machines that others are placed on in the same go', () => {

@@ -150,7 +150,8 @@ function besideFollowers(state: ClusterState, unit: UnitRecord): Destination | u
 function leaveWaiting(work: Work, unit: UnitRecord, rejected: Record<string, number>): void {
   const before = work.state.waiting.get(unit.name);
   if (before && sameCounts(before.rejected, rejected)) return;
-  work.apply({ type: 'UnitLeftWaiting', unit: unit.name, rejected });
+  const places = Object.keys(work.state.units.get(unit.name)?.machines ?? {}).length;
+  work.apply({ type: 'UnitLeftWaiting', unit: unit.name, rejected, places });
 }
 
 function placeEverywhere(work: Work, unit: UnitRecord): void {
