@@ -113,6 +113,22 @@ const services: Record<string, string[]> = {
   forks: ['Type=forking', `ExecStart=${say('main', 'sleep 1000 & exit 0')}`, ...stops],
   'forks-nothing': ['Type=forking', `ExecStart=${say('main')}`, ...stops],
   'fails-to-fork': ['Type=forking', `ExecStart=${say('main', 'exit 5')}`, ...stops],
+  // What was to fork away is no main process, to whose end the exit statuses of Restart= would apply.
+  'restarts-not-what-forks': [
+    'Type=forking',
+    `ExecStart=${say('main', 'exit 7')}`,
+    'SuccessExitStatus=7',
+    'RestartForceExitStatus=7',
+    ...stops,
+  ],
+  'restarts-what-forks': [
+    'Type=forking',
+    `ExecStart=${say('main', die('KILL'))}`,
+    'Restart=on-abort',
+    'RestartPreventExitStatus=KILL',
+    ...stops,
+    ...atMost(2),
+  ],
   'forks-and-lacks-pid': [
     'Type=forking',
     'PIDFile=/nonexistent',
@@ -142,7 +158,7 @@ const services: Record<string, string[]> = {
 /** What is asked of those that run, or remain. */
 const lasting = ['runs', 'prepares', 'remains', 'only-stops', 'stops-slowly', 'asks-slowly', 'is-ready', 'forks'];
 /** systemd goes on to show the last failure where there was one; here it is said why there is no further start. */
-const limited = ['restarts-on-failure', 'restarts-on-abort', 'restarts-oneshot'];
+const limited = ['restarts-on-failure', 'restarts-on-abort', 'restarts-oneshot', 'restarts-what-forks'];
 
 const nameOf = (service: string) => `${service}.service`;
 const names = Object.keys(services);

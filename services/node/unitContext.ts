@@ -281,6 +281,11 @@ export function isUnmetCondition(outcome: CommandsOutcome): boolean {
   return !outcome.ok && !outcome.timedOut && outcome.exit?.kind === 'exited' && outcome.exit.code < 255;
 }
 
+/** A service that was to fork away and has not come to that never had a main process: what has ended is none. */
+export function hasMain({ spec, notices }: UnitContext): boolean {
+  return spec.service.type !== 'forking' || notices.mainPid !== undefined;
+}
+
 export function mainEnded({ main, exit }: UnitContext): boolean {
   return main === null || exit !== null;
 }

@@ -13,6 +13,7 @@ import {
   failed,
   failedStart,
   gated,
+  hasMain,
   isHeldBack,
   isLaunched,
   isOpen,
@@ -153,7 +154,9 @@ export const unitSetup = setup({
       context.result === 'oom-kill' && !mainEnded(context) && context.spec.service.oomPolicy === 'kill',
     endsFailed: ({ context }) => context.result !== 'success' && context.result !== 'exec-condition',
     autoRestarts: ({ context }) =>
-      context.suspended === null && isLaunched(context) && restarts(context.spec.service, context.result, context.exit),
+      context.suspended === null &&
+      isLaunched(context) &&
+      restarts(context.spec.service, context.result, hasMain(context) ? context.exit : null),
     limitHit: ({ context }) =>
       startLimitHit(context.starts, context.clock.monotonicNow(), context.spec.service.startLimit),
     /** `KillMode=process` means the main process alone; and a container leaves nothing. */

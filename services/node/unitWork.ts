@@ -5,7 +5,7 @@ import { type ConditionFacts, unmetCondition } from '../../shared/domain/testCon
 import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
 import { type Exit, exitOfFailedStart, listenVariables, type MainProcess, StartError } from './runtime/runtime.ts';
 import { type CommandsOutcome, resolveCommand, runCommands, runtimeFor } from './unitCommands.ts';
-import type { Failure, UnitContext } from './unitContext.ts';
+import { type Failure, hasMain, type UnitContext } from './unitContext.ts';
 import { makeDirectories } from './unitDirectories.ts';
 import { type ControlList, controlEnvironment, unitEnvironment } from './unitEnvironment.ts';
 
@@ -80,11 +80,6 @@ export async function runList(
   } catch (error) {
     return { ok: false, exit: null, timedOut: false, message: reasonOf(error) };
   }
-}
-
-/** A service that was to fork away and has not come to that never had a main process. */
-function hasMain({ spec, notices }: UnitContext): boolean {
-  return spec.service.type !== 'forking' || notices.mainPid !== undefined;
 }
 
 /** Of all its commands; what they are told of is made for that. */
