@@ -15,8 +15,13 @@ export function readTarget(reader: DirectiveReader, section: string, directive: 
   const { value, problems } = parseUnitName(named.text);
   reader.adopt(named.option, problems);
   if (value?.isTemplate) reader.fail(named.option, 'names a template: name an instance');
-  else if (value && value.type !== 'service')
-    reader.fail(named.option, 'starts no service: only services are started by other units here');
+  else if (value && value.type !== 'service') {
+    const instead =
+      value.type === 'target'
+        ? 'write a service with Type=oneshot, ExecStart=/bin/true and the Wants= of the target'
+        : `launch ${value.name} itself`;
+    reader.fail(named.option, `starts no service: only services are started by other units here; ${instead}`);
+  }
   return value?.name ?? implied;
 }
 

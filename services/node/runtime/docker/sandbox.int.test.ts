@@ -1,6 +1,7 @@
 /** Whether a real engine keeps a container from what its unit forbids. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,6 +84,13 @@ describe('a container of a sandboxed unit', { skip, timeout: 60_000 }, () => {
     } finally {
       await rm(machine, { recursive: true });
     }
+  });
+
+  it('has the device that DeviceAllow= names, for what that says, and no other', async () => {
+    const [device, other] = ['/dev/kmsg', '/dev/fuse', '/dev/net/tun'].filter(existsSync);
+    assert.ok(device && other, 'this machine lacks the devices to try it with');
+    const look = `for d in ${device} ${other}; do test -c $d && echo $d; done; echo > ${device} || echo read only`;
+    assert.deepEqual(await outputOf([`DeviceAllow=${device} r`], `(${look}) 2> /dev/null`), [device, 'read only']);
   });
 
   it('writes below a read-only directory where it may, and sees nothing of an inaccessible one', async () => {

@@ -23,7 +23,11 @@ export interface LimitGroups {
 
 /** Null where there are no controllers. `name` is that of the group that all the units' groups are in. */
 export function findLimitSite(name: string): LimitSite | null {
-  const [groups, mounts] = [readFileSync('/proc/self/cgroup', 'utf8'), readFileSync('/proc/self/mountinfo', 'utf8')];
+  return limitSiteIn(readFileSync('/proc/self/cgroup', 'utf8'), readFileSync('/proc/self/mountinfo', 'utf8'), name);
+}
+
+/** The same, of an agent with these groups (proc_pid_cgroup(5)) and mounts (proc_pid_mountinfo(5)). */
+export function limitSiteIn(groups: string, mounts: string, name: string): LimitSite | null {
   const parents = parentsOf1(groups, mounts);
   if (Object.keys(parents).length > 0) return { version: 1, parents: mapValues(parents, (own) => join(own, name)) };
   const own = ownGroupOf2(groups, mounts);
