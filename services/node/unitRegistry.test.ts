@@ -205,13 +205,20 @@ describe('the units of a machine', { timeout: 30_000 }, () => {
   it('are forgotten when they are sent away before it is written down that their old version is gone', async () => {
     const writes: (() => void)[] = [];
     const remembered = () => new Promise<void>((resolve) => writes.push(resolve));
-    const { apply, clock, running, told } = node({ remembered });
+    const { apply, registry, clock, running, told } = node({ remembered });
     await apply(5, a, b);
     await apply(6, b, named('a.service', other, { goal: 6, token: 6 }));
     await apply(7, b);
     writes[0]?.();
     await clock.advance(0);
     assert.deepEqual([running(), told().at(-1)], [['b.service'], '-a.service']);
+    await apply(8, b, named('a.service', other, { goal: 8, token: 8 }));
+    await apply(9, b, named('a.service', simple, { goal: 9, token: 9 }));
+    told();
+    await registry.drain('stopped');
+    writes[1]?.();
+    await clock.advance(0);
+    assert.ok(told().includes('-a.service'));
   });
 
   it('wait for their copy on another machine to end, and say so; what starts them meanwhile waits, too', async () => {

@@ -206,6 +206,7 @@ export class UnitRegistry {
   /** Stops and forgets everything; resolves when nothing is left. The next start waits for what the cluster says. */
   drain(reason: string): Promise<void> {
     this.#assignment = null;
+    for (const name of this.#unwritten) this.#forget(name);
     return new Promise((resolve) => {
       this.#draining = resolve;
       this.#neighbours.together(() => {
@@ -410,7 +411,7 @@ export class UnitRegistry {
     this.#unwritten.add(name);
     await this.#options.remembered?.();
     this.#unwritten.delete(name);
-    if (this.#isAbandoned) return;
+    if (this.#isAbandoned || this.#draining) return;
     // Meanwhile it may have been sent elsewhere: then no successor tells of it.
     this.#forget(name);
     this.#reconcile(false);

@@ -2,7 +2,7 @@
  * A unit that is placed anew while the machine that had it is there: its copy on that machine ends before the next one
  * begins. A machine that is lost is not waited for.
  */
-import type { ClusterState } from './clusterState.ts';
+import type { ClusterState, UnitRecord } from './clusterState.ts';
 import type { ClusterEvent } from './events.ts';
 
 /** A machine that may still run a copy of the unit, and has to have ended it before the unit is started anywhere else. */
@@ -26,6 +26,18 @@ export function evolveAwaiting(state: ClusterState, event: AwaitEvent): void {
     default:
       return event satisfies never;
   }
+}
+
+/**
+ * The unit's place is taken away, in the commit `seq`. A machine that has told nothing of it yet may be about to start
+ * it, and is awaited; but not by what waits for another machine already, nor after a place that nobody was sent.
+ */
+export function awaitUntold(state: ClusterState, unit: UnitRecord, seq: number): void {
+  const { name, placement, lease } = unit;
+  if (placement.global || placement.activates !== undefined || lease !== undefined || state.awaiting.has(name)) return;
+  const [[machine, { token }] = ['', { token: seq }], ...others] = Object.entries(unit.machines);
+  const isTold = state.reports.get(machine)?.has(name) === true;
+  if (token < seq && !isTold && others.length === 0) state.awaiting.set(name, { machine });
 }
 
 /** Enters a machine that tells of the unit among those that the unit leaves, unless it is placed there. */

@@ -1,5 +1,5 @@
 import { isActivated, loadTargets, refuseWithoutTarget, rewoundTimer } from './activation.ts';
-import { evolveAwaiting, noteLeaving, noteLeft } from './awaiting.ts';
+import { awaitUntold, evolveAwaiting, noteLeaving, noteLeft } from './awaiting.ts';
 import { addCpus, type ClusterState, type DesiredState, type UnitRecord } from './clusterState.ts';
 import { refuseContradictions } from './contradictions.ts';
 import { type Dependencies, indexKeys } from './dependencies.ts';
@@ -184,12 +184,14 @@ export function evolveUnit(state: ClusterState, event: UnitEvent, seq: number): 
   if (!unit) return;
   switch (event.type) {
     case 'UnitDestroyed':
+      awaitUntold(state, unit, seq);
       return applyDestroyed(state, unit);
     case 'UnitLaunchRequested':
       return applyWish(state, unit, 'launched', seq, event.reason ?? 'it was started');
     case 'UnitLoadRequested':
       return applyWish(state, unit, 'loaded', seq, 'it was loaded');
     case 'UnitUnloadRequested':
+      awaitUntold(state, unit, seq);
       return applyWish(state, unit, 'inactive', seq, '');
     case 'UnitRestartRequested':
       state.failing.delete(unit.name);
@@ -202,6 +204,7 @@ export function evolveUnit(state: ClusterState, event: UnitEvent, seq: number): 
       evolveAwaiting(state, event);
       return applyPlaced(state, unit, event, seq);
     case 'UnitEvicted':
+      if (Object.hasOwn(unit.machines, event.machine)) awaitUntold(state, unit, seq);
       return applyEvicted(state, unit, event);
     case 'UnitMayReturn':
     case 'UnitFailsNoMore':

@@ -41,6 +41,7 @@ export class Audit {
   readonly #changes = new Map<string, number>();
   /** When a machine, or a unit's copy on one, was last given up. */
   readonly #givenUp = new Map<string, number>();
+  readonly #globals = new Set<string>();
   /** What schedulers said of the state at a sequence. */
   readonly #claims: { scheduler: string; seq: number; hash: string }[] = [];
   /** The highest sequence that was acknowledged to anybody, when each command was asked for. */
@@ -112,6 +113,11 @@ export class Audit {
     this.#claims.push({ scheduler, seq, hash });
   }
 
+  /** A version of the unit was to run on every machine at once. */
+  wasGlobal(unit: string): boolean {
+    return this.#globals.has(unit);
+  }
+
   /** Whether there was a reason to stop what runs there. */
   mayStop({ machine, unit, process }: RunningMain): boolean {
     return [unit, machine].some((name) => (this.#changes.get(name) ?? 0) > process.token);
@@ -179,6 +185,7 @@ export class Audit {
     }
     if (event.type === 'UnitAwaitEnded' && event.reason.startsWith('it should have stopped'))
       this.#givenUp.set(`${event.unit} on ${event.machine}`, seq);
+    if (event.type === 'UnitSubmitted' && event.placement.global) this.#globals.add(event.unit);
     if (event.type === 'UnitPlaced') this.#checkPlaced(event.unit, event.machine, seq);
   }
 

@@ -52,18 +52,13 @@ export function unitText(name: string, version = 1): string {
 
 function placementOf(name: string, kind: string): string {
   if (isLeased(name)) return placements.leased;
-  if (isGlobal(name)) return placements.global;
+  if (name === 'everywhere.service') return placements.global;
   return kind === 'apart' ? placements.apart : '';
 }
 
 /** It must never run twice at once. */
 export function isLeased(name: string): boolean {
   return name.startsWith('lease-');
-}
-
-/** It runs on every machine at once. */
-export function isGlobal(name: string): boolean {
-  return name === 'everywhere.service';
 }
 
 export interface Pace {

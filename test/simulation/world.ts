@@ -17,7 +17,7 @@ import { keeperParty, Roads } from './roads.ts';
 import { clientNames, type Fault, machineName, nodeOf, type Operation, type Schedule } from './schedule.ts';
 import { beginNode, beginScheduler, beginStore, type Logs, type ServingStore } from './startActors.ts';
 import { Trace } from './trace.ts';
-import { isGlobal, isLeased } from './units.ts';
+import { isLeased } from './units.ts';
 
 export interface Violation {
   atMs: number;
@@ -206,7 +206,7 @@ export class World {
         const { unit, process } = main;
         this.tell(`${unit} starts on ${id} (token ${process.token})`);
         if (isLeased(unit)) this.#checkAlone(main);
-        else if (!isGlobal(unit)) this.#checkMoved(main);
+        else if (!this.audit.wasGlobal(unit)) this.#checkMoved(main);
       },
       ended: (main, exit) => {
         const how = exit.kind === 'exited' ? `exit ${exit.code}` : exit.kind === 'killed' ? exit.signal : exit.reason;
