@@ -94,6 +94,12 @@ describe('the status of a unit', () => {
     assert.equal(rows[4], `             └─ ${reason}`);
   });
 
+  it('can do nothing to the terminal, whatever a unit calls itself or says', () => {
+    const processes = [{ pid: 7, command: 'x\x1b[2J' }];
+    const shown = rowsOf({ state: { ...state, reason: 'a\x07b\nc' }, seen: { usage: { processes } } });
+    assert.deepEqual(shown.slice(3), ['        Why: a?b?c', '  Processes: └─7 x?[2J']);
+  });
+
   it('begins with what the unit is, its documentation, and why it waits', () => {
     const text = '[Unit]\nDocumentation=man:old(1)\nDocumentation=\nDocumentation=man:web(1) https://x.example/\n';
     const file = {

@@ -1,6 +1,7 @@
 /** What `flotilla status` tells of a unit, line by line, in the words of systemctl(1). */
 import pc from 'picocolors';
 import { interpretUnit } from '../shared/domain/interpretUnit.ts';
+import { printable } from '../shared/domain/problem.ts';
 import { exitStatusNames } from '../shared/domain/signals.ts';
 import { parseUnitFile, type UnitFile } from '../shared/domain/unitFile.ts';
 import { parseUnitName } from '../shared/domain/unitName.ts';
@@ -43,7 +44,7 @@ export function describeUnit(
 ): string[] {
   const worst = unit.states.find(({ active }) => active === 'failed') ?? unit.states[0];
   const dot = paintActive(worst?.active ?? 'inactive', '●', colour);
-  const title = file.description === '' ? unit.name : `${unit.name} - ${file.description}`;
+  const title = file.description === '' ? unit.name : `${unit.name} - ${printable(file.description)}`;
   const wish = `${file.desired}${file.global ? ', global' : ''}`;
   const rows: Row[] = [
     ['Known', `hash ${shortHash(file.hash)}; wished: ${wish}; is: ${file.state}`],
@@ -83,10 +84,11 @@ export function describeState(
   const { bold } = pc.createColors(colour);
   const active = bold(paintActive(state.active, stateOf({ active: state.active, sub: state.sub }), colour));
   const { usage, ended = [] } = seen;
-  return format([
+  const head = format([
     ['Machine', `${placeOf(state)}${placed === undefined ? '' : ` (${placed})`}`],
     ['Loaded', `${state.load} (hash ${shortHash(state.hash)})`],
-    ['Active', `${active}${describeSince(state.since, now)}`],
+  ]);
+  const rest = format([
     ...startRows(state, now),
     ['Why', state.reason === '' || isLeftOut(state) ? undefined : explain(state)],
     ['Result', state.result === 'success' ? undefined : state.result],
@@ -100,6 +102,7 @@ export function describeState(
     ['Trigger', describeNext(state.timer?.next, now)],
     ...(usage === null ? [] : usageRows(usage, limits)),
   ]);
+  return [...head, `${named('Active')}${active}${describeSince(state.since, now)}`, ...rest];
 }
 
 /** `30151 (sh)`, or of one that has ended `30151 (code=exited, status=1/FAILURE)`. */
@@ -176,8 +179,9 @@ const momentFormat = new Intl.DateTimeFormat('en', {
   timeZoneName: 'short',
 });
 
+/** What comes from elsewhere does nothing to the terminal. */
 function format(rows: readonly Row[]): string[] {
-  return rows.flatMap(([name, value]) => (value === undefined ? [] : [`${named(name)}${value}`]));
+  return rows.flatMap(([name, value]) => (value === undefined ? [] : [`${named(name)}${printable(value)}`]));
 }
 
 function named(name: string): string {

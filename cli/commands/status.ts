@@ -1,4 +1,5 @@
 import { systemClock } from '../../shared/clock/systemClock.ts';
+import { printable } from '../../shared/domain/problem.ts';
 import type { UnitStateView } from '../../shared/domain/views.ts';
 import type { UnitDetails } from '../../shared/protocol/queries.ts';
 import { type Client, withClient } from '../client.ts';
@@ -78,7 +79,7 @@ async function lastOutput(client: Client, source: LineSource): Promise<string[]>
   const { unit, machine } = source;
   try {
     for await (const line of client.journal(machine, { unit, lines: journalLines, follow: false }))
-      lines.push(renderLine('short', line, source));
+      lines.push(printable(renderLine('short', line, source)));
   } catch (error) {
     if (!(error instanceof FailureError)) throw error;
     return ['', `(no journal: ${error.message})`];

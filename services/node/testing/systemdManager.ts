@@ -1,17 +1,39 @@
 /** A service manager of systemd's own, to judge how services live: `systemd --user`, alone with its units. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { until } from '../../../test/support/until.ts';
+import { ownGroups } from '../runtime/process/controlGroup.ts';
 
 const run = promisify(execFile);
 const program = '/lib/systemd/systemd';
 
 /** It only starts where it believes that the machine was booted with systemd. What else is in /run is not its business. */
-const begin = `mount -t tmpfs none /run && mkdir -p /run/systemd/system && exec ${program} --user`;
+const begin = `for group; do echo 0 > "$group/cgroup.procs" || exit; done
+mount -t tmpfs none /run && mkdir -p /run/systemd/system && exec ${program} --user`;
+
+/** Groups of its own, in each hierarchy: it takes all processes for its own that it finds in the group where it begins. */
+function makeGroups(name: string): string[] {
+  const own = ownGroups(readFileSync('/proc/self/cgroup', 'utf8'), readFileSync('/proc/self/mountinfo', 'utf8'));
+  if (own.length === 0) throw new Error('there are no control groups');
+  return own.map((group) => {
+    mkdirSync(join(group, name));
+    return join(group, name);
+  });
+}
+
+/** They are empty when systemd has ended. */
+async function removeGroups(groups: readonly string[]): Promise<void> {
+  for (const group of groups) {
+    const inner = (await readdir(group, { recursive: true, withFileTypes: true })).filter((each) => each.isDirectory());
+    const paths = inner.map(({ parentPath, name }) => join(parentPath, name)).sort((a, b) => b.length - a.length);
+    for (const path of [...paths, group]) await rmdir(path);
+  }
+}
 
 /** SIGRTMIN+24, systemd(1). */
 const exitNow = 58;
@@ -60,7 +82,8 @@ export async function startSystemd(units: Readonly<Record<string, string>>): Pro
     XDG_RUNTIME_DIR: directory,
     SYSTEMD_UNIT_PATH: files,
   };
-  const systemd = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', begin], {
+  const groups = makeGroups(basename(directory));
+  const systemd = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', begin, 'sh', ...groups], {
     env,
     stdio: 'ignore',
     detached: true,
@@ -79,6 +102,8 @@ export async function startSystemd(units: Readonly<Record<string, string>>): Pro
     ]);
   } catch (error) {
     systemd.kill('SIGKILL');
+    await ended;
+    await removeGroups(groups);
     await rm(directory, { recursive: true });
     throw error;
   }
@@ -93,6 +118,7 @@ export async function startSystemd(units: Readonly<Record<string, string>>): Pro
       if (Object.keys(units).length > 0) await ask('stop', ...Object.keys(units));
       if (systemd.pid !== undefined) process.kill(systemd.pid, exitNow);
       await ended;
+      await removeGroups(groups);
       await rm(directory, { recursive: true });
     },
   };
