@@ -94,6 +94,11 @@ const services: Record<string, string[]> = {
     `ExecStart=${say('main', 'trap "" TERM; while :; do sleep 0.1; done')}`,
     ...stops,
   ],
+  'hangs-up': [
+    'SendSIGHUP=yes',
+    `ExecStart=${say('main', `trap "echo hup >> ${trace}; exit 3" HUP; trap "" TERM; while :; do sleep 0.1; done`)}`,
+    ...stops,
+  ],
   'asks-slowly': ['TimeoutStopSec=1', `ExecStart=${say('main', stays)}`, `ExecStop=${say('stop', stays)}`],
   'is-ready': [
     'Type=notify',
@@ -156,7 +161,17 @@ const services: Record<string, string[]> = {
 };
 
 /** What is asked of those that run, or remain. */
-const lasting = ['runs', 'prepares', 'remains', 'only-stops', 'stops-slowly', 'asks-slowly', 'is-ready', 'forks'];
+const lasting = [
+  'runs',
+  'prepares',
+  'remains',
+  'only-stops',
+  'stops-slowly',
+  'hangs-up',
+  'asks-slowly',
+  'is-ready',
+  'forks',
+];
 /** systemd goes on to show the last failure where there was one; here it is said why there is no further start. */
 const limited = ['restarts-on-failure', 'restarts-on-abort', 'restarts-oneshot', 'restarts-what-forks'];
 

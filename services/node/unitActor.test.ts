@@ -34,6 +34,18 @@ describe('a service', { timeout: 20_000 }, () => {
     assert.deepEqual(all.host.running(), []);
   });
 
+  it('that is stopped to be started again gets RestartKillSignal=, and KillSignal= when it is merely stopped', async () => {
+    const unit = simulateUnit(`${simple}RestartKillSignal=SIGUSR1\nKillSignal=SIGINT\n`);
+    await unit.clock.advance(0);
+    unit.restart();
+    await unit.clock.advance(aBitMs);
+    unit.wish('loaded');
+    await unit.clock.advance(aBitMs);
+    const ends = unit.unit.ended().map(({ exit }) => exit);
+    assert.deepEqual([unit.ran, ends], [['/main', '/main'], [{ signal: 'SIGINT' }]]);
+    assert.ok(unit.reports.some(({ exit }) => exit !== undefined && 'signal' in exit && exit.signal === 'SIGUSR1'));
+  });
+
   it('that is merely loaded does not start', async () => {
     const { clock, ran, told } = simulateUnit(simple, { assigned: { desired: 'loaded' } });
     await clock.advance(longMs);

@@ -157,9 +157,11 @@ export async function abortMain({ main, spec }: UnitContext): Promise<void> {
 }
 
 /** Asks the main process to stop, and with `KillMode=control-group` all others too: systemd.kill(5). */
-export async function askToStop({ main, spec }: UnitContext): Promise<void> {
-  const { killMode, killSignal } = spec.service;
-  await main?.signal(killSignal, killMode === 'control-group' ? 'all' : 'main');
+export async function askToStop({ main, spec, restartWished }: UnitContext): Promise<void> {
+  const { killMode, killSignal, restartKillSignal = killSignal, sendSighup } = spec.service;
+  const to = killMode === 'control-group' ? 'all' : 'main';
+  await main?.signal(restartWished ? restartKillSignal : killSignal, to);
+  if (sendSighup) await main?.signal('SIGHUP', to);
 }
 
 /**

@@ -9,7 +9,10 @@ const seesOthers = 'the program would see other files or networks than it was wr
 const confines = 'the program would run without a confinement that its unit asks for';
 
 export const execGroups: Group[] = [
-  { names: 'KillMode KillSignal FinalKillSignal SendSIGKILL WatchdogSignal IgnoreSIGPIPE', treatment: honoured },
+  {
+    names: 'KillMode KillSignal FinalKillSignal SendSIGKILL SendSIGHUP RestartKillSignal WatchdogSignal IgnoreSIGPIPE',
+    treatment: honoured,
+  },
   {
     names: 'Environment EnvironmentFile PassEnvironment UnsetEnvironment WorkingDirectory User Group UMask',
     treatment: honoured,
@@ -80,7 +83,6 @@ export const execGroups: Group[] = [
     treatment: ignored('TimeoutStartSec=, TimeoutStopSec= and RuntimeMaxSec= alone limit a unit'),
     neutral: ['terminate', '0'],
   },
-  { names: 'SendSIGHUP RestartKillSignal', treatment: ignored('stopping sends KillSignal=, then FinalKillSignal=') },
   {
     names: 'RemoveIPC KeyringMode',
     treatment: ignored('the node leaves that to the program'),

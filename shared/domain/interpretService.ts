@@ -167,8 +167,17 @@ function readKilling(reader: DirectiveReader) {
     killSignal: reader.value(section, 'KillSignal', parseSignal, 'SIGTERM'),
     finalKillSignal: reader.value(section, 'FinalKillSignal', parseSignal, 'SIGKILL'),
     sendSigkill: reader.value(section, 'SendSIGKILL', parseBoolean, true),
+    ...readOtherSignals(reader),
     ...(reader.value(section, 'IgnoreSIGPIPE', parseBoolean, true) ? {} : { ignoreSigpipe: false as const }),
     oomPolicy: reader.value(section, 'OOMPolicy', parseOomPolicy, 'stop'),
+  };
+}
+
+function readOtherSignals(reader: DirectiveReader): Pick<ServiceSpec, 'restartKillSignal' | 'sendSighup'> {
+  const restartKillSignal = reader.value<string | undefined>(section, 'RestartKillSignal', parseSignal, undefined);
+  return {
+    ...(restartKillSignal === undefined ? {} : { restartKillSignal }),
+    ...(reader.value(section, 'SendSIGHUP', parseBoolean, false) ? { sendSighup: true as const } : {}),
   };
 }
 

@@ -72,6 +72,10 @@ export interface ServiceSpec extends Outputs, Directories {
   killMode: 'control-group' | 'mixed' | 'process' | 'none';
   killSignal: string;
   finalKillSignal: string;
+  /** Instead of `killSignal`, where it is stopped to be started again; absent: the same. */
+  restartKillSignal?: string;
+  /** SIGHUP follows right after: shells end by it. Absent: it does not. */
+  sendSighup?: true;
   sendSigkill: boolean;
   /** `IgnoreSIGPIPE=no`; absent: a process is not killed by a pipe that nobody reads. */
   ignoreSigpipe?: false;

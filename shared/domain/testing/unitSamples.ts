@@ -114,6 +114,8 @@ export const values: Record<string, fc.Arbitrary<string>> = {
   SendSIGKILL: booleans,
   RemainAfterExit: booleans,
   UnsetEnvironment: fc.constantFrom('A', 'A=1 B', '"C=x y"', '1A', '=x', 'A-B', 'A=', "'D"),
+  SendSIGHUP: fc.constantFrom('yes', 'no', 'x'),
+  RestartKillSignal: fc.constantFrom('SIGINT', 'USR1', '15', 'FOO', '0'),
   IgnoreSIGPIPE: fc.constantFrom('yes', 'no', '0', 'x'),
   UMask: fc.constantFrom('0', '022', '7777', '10000', '8', '0777', '-1', 'x'),
   Restart: fc.constantFrom('no', 'always', 'on-failure', 'yes', 'on-watchdog', 'On-failure'),
