@@ -47,10 +47,13 @@ async function search(): Promise<void> {
   const report = await searchInWorkers({ first: from, count: seeds, workers, onFailure });
   const realMs = performance.now() - started;
   const hours = report.simulatedMs / 3_600_000;
+  const { user, system } = process.cpuUsage();
+  const cpuSeconds = (report.cpuMs + (user + system) / 1_000) / 1_000;
   console.log(
     `${report.seeds} seeds, ${report.faults} faults, ${report.commits} commits: ${report.failures.length} failed; ` +
       `${hours.toFixed(1)} simulated hours in ${(realMs / 1000).toFixed(1)} s, ${workers} processes: ` +
-      `${Math.round(report.simulatedMs / realMs)} times as fast as time`,
+      `${Math.round(report.simulatedMs / realMs)} times as fast as time, ` +
+      `${(cpuSeconds / hours).toFixed(1)} CPU seconds a simulated hour`,
   );
   console.log(['', 'how often it was there:', ...describeCoverage(report.coverage, kindsOfFaults)].join('\n'));
   const [first] = report.failures;

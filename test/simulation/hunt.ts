@@ -1,17 +1,14 @@
 /** Hunts mutants: each is made on the way into a bundle of its own, which plays seeds in a process of its own. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import type { Edit, Mutant } from './mutants.ts';
+import { bundle, nodeOptions } from './bundle.ts';
+import type { Mutant } from './mutants.ts';
 import type { Failure, SearchReport } from './search.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const regressions = join(root, 'test/simulation/regressions');
-/** What packages that were written for `require` need in a bundle of modules. */
-const requireInModules = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+const regressions = fileURLToPath(new URL('regressions', import.meta.url));
 
 export interface Hunt {
   mutant: Mutant;
@@ -37,7 +34,9 @@ export async function hunt(mutant: Mutant, options: HuntOptions): Promise<Hunt> 
   const directory = await mkdtemp(join(tmpdir(), 'flotilla-mutant-'));
   try {
     const program = join(directory, 'hunt.mjs');
-    await bundle(mutant, program);
+    await bundle({ entry: 'huntMain.ts', outfile: program, edits: mutant.edits }).catch((cause) => {
+      throw new Error(`the mutant "${mutant.name}" does not run: ${cause.message}`, { cause });
+    });
     const { seeds, failures } = await searchIn(program, options);
     return { mutant, found: failures[0] ?? null, seeds };
   } finally {
@@ -45,41 +44,11 @@ export async function hunt(mutant: Mutant, options: HuntOptions): Promise<Hunt> 
   }
 }
 
-async function bundle({ name, edits }: Mutant, outfile: string): Promise<void> {
-  const pending = new Set(edits.map(({ file }) => join(root, file)));
-  await build({
-    ...{ entryPoints: [join(root, 'test/simulation/huntMain.ts')], outfile, bundle: true, logLevel: 'silent' },
-    ...{ platform: 'node', format: 'esm', target: 'node20', banner: { js: requireInModules } },
-    plugins: [
-      {
-        name: 'mutant',
-        setup: ({ onLoad }) =>
-          onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-            if (!pending.delete(path)) return null;
-            const text = await readFile(path, 'utf8');
-            const mutated = edits
-              .filter(({ file }) => join(root, file) === path)
-              .reduce((before, edit) => applyEdit(name, before, edit), text);
-            return { contents: mutated, loader: 'ts' };
-          }),
-      },
-    ],
-  });
-  if (pending.size > 0) throw new Error(`the mutant "${name}" does not apply: nothing reads ${[...pending].join()}`);
-}
-
-/** @throws its text is not there just once. */
-export function applyEdit(name: string, text: string, { file, find, replace }: Edit): string {
-  const times = text.split(find).length - 1;
-  if (times !== 1) throw new Error(`the mutant "${name}" does not apply: its text is ${times} times in ${file}`);
-  return text.replace(find, () => replace);
-}
-
 /** Seeds are played one after the other in one process. */
 function searchIn(program: string, { first = 1, seeds = 1, plot = '', schedule }: HuntOptions): Promise<SearchReport> {
   return new Promise((resolve, reject) => {
     const args = schedule === undefined ? [String(first), String(seeds), plot] : [join(regressions, schedule)];
-    const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [...nodeOptions, program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     let [output, errors] = ['', ''];
     child.stdout.on('data', (data) => {
       output += data;
