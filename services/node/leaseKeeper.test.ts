@@ -5,7 +5,7 @@ import { LeaseKeeper } from './leaseKeeper.ts';
 
 const terms = { graceMs: 2_000, stopMs: 1_000 };
 
-function keeper(renewedAt?: number) {
+function keeper(renewedAt?: number, onChange: () => void = () => undefined) {
   const clock = createSimulatedClock(0);
   const told: string[] = [];
   let stopped = false;
@@ -13,7 +13,10 @@ function keeper(renewedAt?: number) {
   const leases = new LeaseKeeper({
     clock,
     ...(renewedAt === undefined ? {} : { renewedAt: clock.monotonicNow() + renewedAt }),
-    onChange: ({ holders }) => changes.push([...holders.keys()]),
+    onChange: ({ holders }) => {
+      onChange();
+      changes.push([...holders.keys()]);
+    },
   });
   const add = () =>
     leases.add('a.service', {
@@ -103,4 +106,23 @@ test('what has to be known without the agent is told at each renewal, and when u
   leases.remove('a.service');
   leases.remove('a.service');
   assert.deepEqual(changes, [['a.service'], ['a.service'], []]);
+});
+
+test('is renewed only where that can be written down, and not run before it is written down itself', async () => {
+  let isFull = true;
+  const { clock, leases, add, start, told } = keeper(undefined, () => {
+    if (isFull) throw new Error('no space left on device');
+  });
+  leases.renew(start);
+  add();
+  assert.deepEqual(told(), [`suspend ${start}`]);
+  isFull = false;
+  await clock.advance(500);
+  leases.renew(start + 500);
+  assert.deepEqual(told(), [`resume ${start + 500}`]);
+  isFull = true;
+  await clock.advance(500);
+  leases.renew(start + 1_000);
+  await clock.advance(2_000);
+  assert.deepEqual(told(), [`suspend ${start + 2_500}`]);
 });

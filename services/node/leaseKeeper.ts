@@ -25,20 +25,30 @@ const expelEveryMs = 500;
  */
 export class LeaseKeeper {
   readonly #clock: Clock;
-  readonly #onChange: () => void;
+  readonly #onChange: (keeper: LeaseKeeper) => void;
+  readonly #onError: (error: unknown) => void;
   readonly #holders = new Map<string, LeaseHolder>();
   readonly #suspended = new Set<string>();
+  /** Holders that could not be written down: nobody would kill them in the agent's place, so they may not run. */
+  readonly #unrecorded = new Set<string>();
   #renewedAt: number;
   #timer: unknown = null;
 
   /**
    * @param options.renewedAt as an earlier agent of this machine left it, monotonic ms; −∞: nothing is known.
-   * @param options.onChange told when the leases are renewed, or others hold them, before that has any effect.
+   * @param options.onChange told when the leases are renewed, or others hold them, before that has any effect; where it
+   * throws, it has none.
    */
-  constructor(options: { clock: Clock; renewedAt?: number; onChange?: (keeper: LeaseKeeper) => void }) {
+  constructor(options: {
+    clock: Clock;
+    renewedAt?: number;
+    onChange?: (keeper: LeaseKeeper) => void;
+    onError?: (error: unknown) => void;
+  }) {
     this.#clock = options.clock;
     this.#renewedAt = options.renewedAt ?? Number.NEGATIVE_INFINITY;
-    this.#onChange = () => options.onChange?.(this);
+    this.#onChange = options.onChange ?? (() => undefined);
+    this.#onError = options.onError ?? (() => undefined);
   }
 
   /** When the heartbeat was sent that prolonged the leases last, monotonic ms. */
@@ -52,9 +62,10 @@ export class LeaseKeeper {
 
   /** An answer to the heartbeat that was sent then prolongs the leases. */
   renew(sentAt: number): void {
-    if (sentAt <= this.#renewedAt) return;
+    const before = this.#renewedAt;
+    if (sentAt <= before) return;
     this.#renewedAt = sentAt;
-    if (this.#holders.size > 0) this.#onChange();
+    if (this.#holders.size > 0 && !this.#record()) this.#renewedAt = before;
     this.#review();
   }
 
@@ -65,20 +76,33 @@ export class LeaseKeeper {
 
   add(unit: string, holder: LeaseHolder): void {
     this.#holders.set(unit, holder);
-    this.#onChange();
+    this.#unrecorded.add(unit);
+    this.#record();
     this.#review();
   }
 
   remove(unit: string): void {
     const had = this.#holders.delete(unit);
     this.#suspended.delete(unit);
-    if (had) this.#onChange();
+    this.#unrecorded.delete(unit);
+    if (had) this.#record();
     this.#review();
   }
 
   close(): void {
     this.#clock.clearTimeout(this.#timer);
     this.#holders.clear();
+  }
+
+  #record(): boolean {
+    try {
+      this.#onChange(this);
+      this.#unrecorded.clear();
+      return true;
+    } catch (error) {
+      this.#onError(error);
+      return false;
+    }
   }
 
   /** Does what is due, and comes back when the next thing is. */
@@ -92,7 +116,7 @@ export class LeaseKeeper {
   /** When the unit is to be looked at again, monotonic ms. */
   #reviewOne(unit: string, holder: LeaseHolder, now: number): number {
     const { stopAt, killAt } = leaseDeadlines(this.#renewedAt, holder.terms);
-    if (now < stopAt) {
+    if (now < stopAt && !this.#unrecorded.has(unit)) {
       if (this.#suspended.delete(unit)) holder.resume();
       return stopAt;
     }

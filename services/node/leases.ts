@@ -1,13 +1,14 @@
 /** The leases of a node as a process has them: kept in a file for its next start, and guarded while it is not there. */
 import { spawn } from 'node:child_process';
 import { systemClock } from '../../shared/clock/systemClock.ts';
-import { readLeases, sinceBoot, writeLeases } from './leaseFile.ts';
+import { LeaseFile, readLeases, sinceBoot } from './leaseFile.ts';
 import { LeaseKeeper } from './leaseKeeper.ts';
 
 export interface LeaseOptions {
   directory: string;
   bootId: string;
   dockerSocket?: string;
+  onError: (error: unknown) => void;
 }
 
 const respawnMs = 1_000;
@@ -15,21 +16,23 @@ const respawnMs = 1_000;
 const neverRenewed = Number.MIN_SAFE_INTEGER;
 
 /** A keeper that goes on with the leases of this machine's agent before. */
-export async function keepLeases({ directory, bootId, dockerSocket }: LeaseOptions): Promise<LeaseKeeper> {
+export async function keepLeases({ directory, bootId, dockerSocket, onError }: LeaseOptions): Promise<LeaseKeeper> {
   const left = await readLeases(directory);
   const guard = new Guard([
     ...['lease-guard', '--dir', directory],
     ...(dockerSocket === undefined ? [] : ['--docker-socket', dockerSocket]),
   ]);
+  const file = await LeaseFile.open(directory);
   return new LeaseKeeper({
     clock: systemClock,
     ...(left?.bootId === bootId ? { renewedAt: systemClock.monotonicNow() - (sinceBoot() - left.renewedAt) } : {}),
     onChange: ({ renewedAt, holders }) => {
       const units = [...holders].map(([unit, { hash, terms }]) => ({ unit, hash, ...terms }));
       const ageMs = systemClock.monotonicNow() - renewedAt;
-      writeLeases(directory, { bootId, renewedAt: Number.isFinite(ageMs) ? sinceBoot() - ageMs : neverRenewed, units });
+      file.write({ bootId, renewedAt: Number.isFinite(ageMs) ? sinceBoot() - ageMs : neverRenewed, units });
       guard.keep(units.length > 0);
     },
+    onError,
   });
 }
 

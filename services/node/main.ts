@@ -108,7 +108,12 @@ export async function main(options: NodeOptions): Promise<number> {
     onError,
   });
   const { directory, dockerSocket } = options;
-  const leases = await keepLeases({ directory, bootId, ...(dockerSocket === undefined ? {} : { dockerSocket }) });
+  const leases = await keepLeases({
+    directory,
+    bootId,
+    onError,
+    ...(dockerSocket === undefined ? {} : { dockerSocket }),
+  });
   const registry = new UnitRegistry({
     runtimes,
     leases,

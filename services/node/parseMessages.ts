@@ -3,7 +3,7 @@ import type { ExecInput, ExecRequest } from '../../shared/protocol/exec.ts';
 import { decodeJson } from '../../shared/protocol/json.ts';
 import type { ActivityRequest, Assignment, HeartbeatReply, JournalRequest } from '../../shared/protocol/node.ts';
 import type { PipeMessage } from '../../shared/protocol/pipe.ts';
-import type { LeaseRecord } from './leaseFile.ts';
+import type { NumberedLeases } from './leaseFile.ts';
 
 const assignment = z.object({
   machine: z.string(),
@@ -69,6 +69,7 @@ const heartbeatReply = z.discriminatedUnion('ok', [
 const leaseRecord = z.object({
   bootId: z.string(),
   renewedAt: z.number(),
+  written: z.number(),
   units: z.array(z.object({ unit: z.string(), hash: z.string(), graceMs: z.number(), stopMs: z.number() })),
 });
 
@@ -103,7 +104,7 @@ export function parseExecMessage(data: Uint8Array, onError: (error: unknown) => 
 }
 
 /** What is in a file of leases; null when they are none. */
-export function parseLeases(data: Uint8Array): LeaseRecord | null {
+export function parseLeases(data: Uint8Array): NumberedLeases | null {
   return parse(leaseRecord, data, () => undefined);
 }
 
