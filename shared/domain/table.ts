@@ -20,8 +20,8 @@ export class Table<V> {
 
   get(key: string): V | undefined {
     const own = this.#own.get(key);
-    if (own !== undefined || this.#base === null || this.#deleted.has(key)) return own;
-    return this.#base.get(key);
+    if (own !== undefined || this.#base === null) return own;
+    return this.#deleted.size > 0 && this.#deleted.has(key) ? undefined : this.#base.get(key);
   }
 
   has(key: string): boolean {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { rebalanceUnderWay } from '../../shared/domain/rebalance.ts';
 import { isRollingOut } from '../../shared/domain/rollout.ts';
+import type { CommandBody } from '../../shared/protocol/commands.ts';
 import { PlayedWorld, unitFile } from './playedCluster.ts';
 
 const numbered = (count: number, prefix: string) =>
@@ -99,5 +100,83 @@ describe('whoever leads', () => {
     assert.ok(Object.hasOwn(cluster.state.rescheduled.get('flaky.service')?.avoids ?? {}, machine));
     await cluster.passes(120_000);
     assert.equal(cluster.state.rescheduled.size, 0, 'it has been well for long enough');
+  });
+
+  test('what several people ask for at the same time comes to an end, and everything is where it may be', async (t) => {
+    const cluster = await PlayedWorld.start(t, 4);
+    const web = numbered(6, 'web-');
+    const second = `${unitFile()}[Service]\nEnvironment=VERSION=2\n`;
+    await cluster.start(unitFile(), ...web, 'main.service', 'gone.service');
+    await cluster.start(unitFile('MachineOf=main.service'), 'side.service');
+    await cluster.start(unitFile('MachineOf=side.service'), 'last.service');
+    await cluster.start(unitFile('Global=true'), 'everywhere.service');
+    const before = cluster.processes();
+    const [home = ''] = cluster.placesOf('main.service');
+    const other = cluster.readyMachines().find((machine) => machine !== home) ?? '';
+    const everywhere = {
+      name: 'everywhere.service',
+      text: `${unitFile('Global=true')}[Service]\nEnvironment=VERSION=2\n`,
+    };
+    const rolling = { maxUnavailable: 1, settleMs: 1_000, timeoutMs: 60_000 };
+    const wishes: CommandBody[] = [
+      { type: 'StartUnits', units: web.map((name) => ({ name, text: second })), replace: true, rolling },
+      { type: 'CordonMachines', machines: [home], reason: 'new disks', drain: 'one-by-one' },
+      { type: 'Rebalance', reason: '', maxMoves: 20 },
+      { type: 'StartUnits', units: [everywhere], replace: true },
+      { type: 'CordonMachines', machines: [other], reason: 'noisy', drain: 'no' },
+      { type: 'ChangeMachineMetadata', changes: [{ machine: other, key: 'zone', value: 'a' }] },
+      { type: 'DestroyUnits', units: [{ name: 'gone.service' }] },
+      { type: 'StartUnits', units: numbered(3, 'more-').map((name) => ({ name, text: unitFile() })) },
+    ];
+    await Promise.all(wishes.map((wish) => cluster.demand(wish)));
+    const isAtWork = () =>
+      rebalanceUnderWay(cluster.state) !== null ||
+      isRollingOut(cluster.state) ||
+      cluster.state.cordons.get(home)?.drain !== 'done';
+    const deaths = await amidElections(cluster, isAtWork, () => {
+      const runs = web.filter((name) => cluster.placesOf(name).length > 0);
+      // One is replaced, one is drained or rebalanced.
+      assert.ok(runs.length >= web.length - 3, runs.join(' '));
+    });
+    assert.ok(deaths > 0);
+    await cluster.settled();
+    const [place, ...others] = cluster.placesOf('main.service');
+    assert.ok(place !== undefined && place !== home && others.length === 0);
+    for (const name of ['side.service', 'last.service']) assert.deepEqual(cluster.placesOf(name), [place], name);
+    assert.deepEqual(cluster.placesOf('gone.service'), []);
+    assert.equal(numbered(3, 'more-').flatMap((name) => cluster.placesOf(name)).length, 3);
+    assert.deepEqual(
+      cluster.running().filter((entry) => entry.endsWith(`@${home}`)),
+      [],
+    );
+    assert.deepEqual(
+      cluster.placesOf('everywhere.service'),
+      cluster.readyMachines().filter((machine) => machine !== home),
+    );
+    assert.equal([...cluster.state.rollouts.values()][0]?.ended?.outcome, 'replaced');
+    for (const [entry, pid] of cluster.processes())
+      if (entry.startsWith('web-')) assert.notEqual(before.get(entry), pid);
+  });
+
+  test('a drain goes on when a unit of higher priority takes the room of one that is drained', async (t) => {
+    const cluster = await PlayedWorld.start(t);
+    const sized = (share: number, priority = 0) =>
+      `${unitFile()}[Service]\nMemoryMax=${share}G\n[X-Flotilla]\nPriority=${priority}\n`;
+    await cluster.start(sized(3), 'a.service', 'b.service');
+    const [home = ''] = cluster.placesOf('a.service');
+    cluster.strike({ do: 'slow', machine: home, startMs: 0, stopMs: 3_000, stubborn: false, forMs: 600_000 });
+    await cluster.demand({ type: 'CordonMachines', machines: [home], reason: '', drain: 'one-by-one' });
+    killLeader(cluster);
+    // Two machines are left for three of that size: the least important one has to wait.
+    const urgent = { name: 'urgent.service', text: sized(3, 10) };
+    await cluster.demand({ type: 'StartUnits', units: [urgent] });
+    await cluster.until('the urgent one runs', () => cluster.placesOf('urgent.service').length === 1);
+    await cluster.until('it is drained', () => cluster.state.cordons.get(home)?.drain === 'done');
+    await cluster.settled();
+    assert.equal(cluster.running().length, 2, cluster.running().join(' '));
+    assert.ok(cluster.running().every((entry) => !entry.endsWith(`@${home}`)));
+    await cluster.demand({ type: 'UncordonMachines', machines: [home] });
+    await cluster.settled();
+    assert.equal(cluster.running().length, 3);
   });
 });

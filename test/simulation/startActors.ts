@@ -87,7 +87,7 @@ export function beginNode(birth: Birth, { logs, onError }: Surroundings, machine
   const { id, bootId } = machine;
   const facts: MachineFacts = {
     ...{ machine: id, session: `${name}.${number}`, nodeKey: `${id}-key`, bootId, ip: '10.0.0.1', hostname: id },
-    ...{ version: 'simulated', metadata: {}, capacity: {}, runtimes: ['process', 'docker'] },
+    ...{ version: 'simulated', metadata: {}, capacity: { memoryBytes: 4 * 2 ** 30 }, runtimes: ['process', 'docker'] },
   };
   const signal = new AbortController().signal;
   const log = link.open(logs.cluster);

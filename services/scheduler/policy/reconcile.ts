@@ -60,13 +60,10 @@ function placeAll(work: Work, open: string[]): void {
 
 /** The most important first; a follower can only be placed after the units that it follows. */
 function inOrder(state: ClusterState, names: string[]): string[] {
-  const depths = new Map(names.map((name) => [name, depthOf(state, name)]));
-  const priorities = new Map(names.map((name) => [name, priorityIn(state, name)]));
-  const isEqual = names.every((name) => priorities.get(name) === 0 && depths.get(name) === 0);
   // Sorting is stable; mostly there is nothing to sort.
-  if (isEqual) return names;
-  const rank = (name: string) => ({ priority: priorities.get(name) ?? 0, depth: depths.get(name) ?? 0 });
-  return [...names].sort((a, b) => rank(b).priority - rank(a).priority || rank(a).depth - rank(b).depth);
+  if (names.every((name) => priorityIn(state, name) === 0 && depthOf(state, name) === 0)) return names;
+  const ranked = names.map((name) => ({ name, priority: priorityIn(state, name), depth: depthOf(state, name) }));
+  return ranked.sort((a, b) => b.priority - a.priority || a.depth - b.depth).map(({ name }) => name);
 }
 
 function priorityIn(state: ClusterState, name: string): number {
