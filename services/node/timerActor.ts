@@ -35,6 +35,8 @@ export interface TimerInput extends TriggerInput {
   localZone: string;
   random: () => number;
   target: () => TargetState;
+  /** Resolves when the next agent here would know what this timer tells now. */
+  remembered: () => Promise<void>;
 }
 
 interface TimerContext extends TimerInput {
@@ -109,7 +111,10 @@ function wished(context: TimerContext, event: TriggerEvent, isAtRest: boolean): 
 
 const timerMachine = setup({
   types: { input: {} as TimerInput, context: {} as TimerContext, events: {} as TriggerEvent },
-  actors: { testConditions: fromPromise<Failure | null, TriggerInput>(({ input }) => tested(input)) },
+  actors: {
+    testConditions: fromPromise<Failure | null, TriggerInput>(({ input }) => tested(input)),
+    remember: fromPromise<void, TimerInput>(({ input }) => input.remembered()),
+  },
   guards: {
     isUntested,
     retiring: ({ context }) => context.retiring,
@@ -134,15 +139,16 @@ const timerMachine = setup({
     leaveOut: assign((_, { failure }: { failure: Failure | null }) => leftOut(failure)),
     drawDelay: assign({ delayMs: ({ context: { timer, assigned, random } }) => delayOf(timer, assigned.name, random) }),
     plan: assign(({ context }) => planned(context)),
-    /** The unit's report comes back as an event, after this. */
-    elapse: assign(({ context }) => {
-      const { clock, timer, assigned, dueAt } = context;
+    elapse: assign(({ context: { clock, dueAt } }) => {
       const late = clock.monotonicNow() - (dueAt ?? 0);
       // Rounding must not make the same moment come again.
-      const last = Math.max(clock.now(), Math.ceil(clock.now() - late));
-      const problem = context.activate(timer.unit, `${assigned.name} elapsed`);
+      return { last: Math.max(clock.now(), Math.ceil(clock.now() - late)), dueAt: null, next: null };
+    }),
+    /** The unit's report comes back as an event, after this. */
+    startUnit: assign(({ context: { timer, assigned, activate } }) => {
+      const problem = activate(timer.unit, `${assigned.name} elapsed`);
       if (problem !== null) return { result: 'resources' as const, reason: problem };
-      return { last, dueAt: null, next: null, reason: `started ${timer.unit}` };
+      return { reason: `started ${timer.unit}` };
     }),
   },
 }).createMachine({
@@ -167,11 +173,19 @@ const timerMachine = setup({
           ],
           after: {
             due: [
-              { guard: 'due', target: 'running', actions: 'elapse' },
+              { guard: 'due', target: 'elapsing', actions: 'elapse' },
               { target: 'waiting', reenter: true },
             ],
           },
           on: { TARGET: { guard: 'followsUnit', target: 'waiting', reenter: true } },
+        },
+        // An agent that dies right after the start must not leave the same time to the next one.
+        elapsing: {
+          invoke: {
+            src: 'remember',
+            input: ({ context }) => context,
+            onDone: { target: 'running', actions: 'startUnit' },
+          },
         },
         running: {
           always: [
@@ -194,7 +208,9 @@ function reportOf({ value, context }: Snapshot): UnitReport {
   const sub =
     typeof value === 'string'
       ? { inactive: 'dead', failed: 'failed', testing: 'dead', gone: 'dead' }[value]
-      : value.active;
+      : value.active === 'elapsing'
+        ? 'running'
+        : value.active;
   const isActive = typeof value !== 'string';
   const past = { ...(isActive ? { since } : {}), ...(last === null ? {} : { last }) };
   return {
@@ -217,7 +233,7 @@ export function createTimer(input: TimerInput, handlers: UnitHandlers): Triggeri
     reportOf,
     isGone: (snapshot: Snapshot) => snapshot.matches('gone'),
     isStopped: (snapshot: Snapshot) => !snapshot.matches('active'),
-    isBeginning: (snapshot: Snapshot) => snapshot.matches('testing'),
+    isBeginning: (snapshot: Snapshot) => snapshot.matches('testing') || snapshot.matches({ active: 'elapsing' }),
   };
   return startTriggeringUnit<Snapshot>(actor, view, handlers);
 }

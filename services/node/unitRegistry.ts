@@ -298,7 +298,8 @@ export class UnitRegistry {
       target: () => this.#targets.get(target),
       activate: (unit: string, reason: string) => this.#activate(unit, reason),
     };
-    const ofTimer = { bootedAt: this.#bootedAt, localZone, random };
+    const remembered = async () => this.#options.remembered?.();
+    const ofTimer = { bootedAt: this.#bootedAt, localZone, random, remembered };
     let unit: TriggeringUnit;
     if (timer) unit = createTimer({ ...common, ...ofTimer, timer }, handlers);
     else if (path) unit = createPath({ ...common, path }, handlers);
