@@ -464,6 +464,7 @@ export const verbs: readonly Verb[] = [
     options: [
       ['--machine-id <id>', "Instead of the directory's own, or the host's"],
       ['--metadata <pairs>', 'What units can choose machines by: zone=a,disk=ssd'],
+      ['--metadata-file <file>', 'The same, a pair on each line; --metadata goes before it'],
       ['--ip <address>', 'The address that the cluster shows'],
       ['--runtime <which>', 'What runs the units: auto, process (auto: docker too, where an engine answers)'],
       ['--kv-endpoint <address>', 'Where units reach the key/value store: host:port (what its members say)'],

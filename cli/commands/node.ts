@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { clusterDirectory, findServiceEndpoint } from '../endpoint.ts';
-import { UsageError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { readMetadata } from '../metadata.ts';
 import type { Options } from '../options.ts';
 import type { Invocation } from '../verb.ts';
 
@@ -11,7 +11,7 @@ export async function node({ options, io }: Invocation): Promise<number> {
   const registryAuth = options.text('registryAuth');
   const nodeOptions = {
     directory: options.text('dir') ?? join(clusterDirectory(undefined, io.env), 'node'),
-    metadata: parseMetadata(options.text('metadata') ?? ''),
+    metadata: await readMetadata({ file: options.text('metadataFile'), pairs: options.text('metadata') }),
     runtime: options.choice('runtime', ['auto', 'process']) ?? 'auto',
     ...(machineId === undefined ? {} : { machineId }),
     ...(ip === undefined ? {} : { ip }),
@@ -33,21 +33,4 @@ function storeAccess(options: Options, env: Io['env']): { kvEndpoint?: string; k
     ...(kvUser ? { kvUser } : {}),
     ...(kvPassword ? { kvPassword } : {}),
   };
-}
-
-/**
- * `zone=a,disk=ssd`, as fleet's `metadata` option has it.
- * @throws {UsageError} a part is no pair, or a key stands twice.
- */
-export function parseMetadata(text: string): Record<string, string> {
-  const metadata = new Map<string, string>();
-  for (const pair of text.split(',').map((part) => part.trim())) {
-    if (pair === '') continue;
-    const [, key, value] = /^([^=\s]+)=(.*)$/.exec(pair) ?? [];
-    if (key === undefined || value === undefined)
-      throw new UsageError(`--metadata: "${pair}" is not of the form key=value`);
-    if (metadata.has(key)) throw new UsageError(`--metadata names ${key} twice`);
-    metadata.set(key, value);
-  }
-  return Object.fromEntries(metadata);
 }
