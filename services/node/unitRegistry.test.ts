@@ -186,6 +186,21 @@ describe('the units of a machine', { timeout: 30_000 }, () => {
     assert.deepEqual(told().slice(-2), ['a.service start', 'a.service running']);
   });
 
+  it('are said to be gone only when that is written down: the next agent would start them again', async () => {
+    const writes: (() => void)[] = [];
+    const remembered = () => new Promise<void>((resolve) => writes.push(resolve));
+    const { apply, registry, clock, told, running } = node({ remembered });
+    await apply(5, a, b);
+    await apply(6, b);
+    assert.deepEqual(
+      [running(), registry.leaving(), told().includes('-a.service')],
+      [['b.service'], ['a.service'], false],
+    );
+    writes[0]?.();
+    await clock.advance(0);
+    assert.deepEqual([registry.leaving(), told()], [[], ['-a.service']]);
+  });
+
   it('are replaced only when it is written down that the old version is gone', async () => {
     const writes: (() => void)[] = [];
     const remembered = () => new Promise<void>((resolve) => writes.push(resolve));
@@ -215,10 +230,11 @@ describe('the units of a machine', { timeout: 30_000 }, () => {
     await apply(8, b, named('a.service', other, { goal: 8, token: 8 }));
     await apply(9, b, named('a.service', simple, { goal: 9, token: 9 }));
     told();
-    await registry.drain('stopped');
-    writes[1]?.();
+    const drained = registry.drain('stopped');
     await clock.advance(0);
-    assert.ok(told().includes('-a.service'));
+    for (const write of writes) write();
+    await drained;
+    assert.deepEqual(told().slice(-2).sort(), ['-a.service', '-b.service']);
   });
 
   it('wait for their copy on another machine to end, and say so; what starts them meanwhile waits, too', async () => {

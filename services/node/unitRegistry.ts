@@ -63,7 +63,7 @@ const sweepRetryMs = 2_000;
 export class UnitRegistry {
   readonly #options: UnitRegistryOptions;
   readonly #units = new Map<string, Unit>();
-  /** They are gone, which is being written down before a successor of the same name is created. */
+  /** They are gone, which is being written down before it is told, and before a successor of the same name is created. */
   readonly #unwritten = new Set<string>();
   /** They wait for each other, and stop each other. */
   readonly #neighbours: Neighbours;
@@ -147,7 +147,8 @@ export class UnitRegistry {
   /** Units that are here though the assignment does not name them; null: an earlier agent may have left others. */
   leaving(): string[] | null {
     if (!this.#isSwept) return null;
-    return [...this.#units].flatMap(([name, { retiring }]) => (retiring && !this.#isAssigned(name) ? [name] : []));
+    const retiring = [...this.#units].flatMap(([name, unit]) => (unit.retiring ? [name] : []));
+    return [...retiring, ...this.#unwritten].filter((name) => !this.#isAssigned(name));
   }
 
   /** Tells whenever a unit has been stopped for good. Returns what ends that. */
@@ -206,7 +207,6 @@ export class UnitRegistry {
   /** Stops and forgets everything; resolves when nothing is left. The next start waits for what the cluster says. */
   drain(reason: string): Promise<void> {
     this.#assignment = null;
-    for (const name of this.#unwritten) this.#forget(name);
     return new Promise((resolve) => {
       this.#draining = resolve;
       this.#neighbours.together(() => {
@@ -398,24 +398,21 @@ export class UnitRegistry {
     this.#triggers.delete(name);
     this.#sockets.delete(name);
     this.#targets.forget(name);
-    this.#options.leases.remove(name);
     this.#tellActive(name);
-    this.#forget(name);
-    if (this.#isAssigned(name)) void this.#succeed(name);
-    this.#options.onChange();
-    for (const listener of this.#goneListeners) listener();
-    this.#settleDrain();
+    void this.#writeDown(name);
   }
 
-  /** The next agent, if there is one before that is written down, would start what is gone beside its successor. */
-  async #succeed(name: string): Promise<void> {
+  /** Until it is written down, the next agent would start what is gone: beside its successor, or its copy elsewhere. */
+  async #writeDown(name: string): Promise<void> {
     this.#unwritten.add(name);
     await this.#options.remembered?.();
     this.#unwritten.delete(name);
-    if (this.#isAbandoned || this.#draining) return;
-    // Meanwhile it may have been sent elsewhere: then no successor tells of it.
+    if (this.#isAbandoned) return;
+    this.#options.leases.remove(name);
     this.#forget(name);
     this.#reconcile(false);
+    for (const listener of this.#goneListeners) listener();
+    this.#settleDrain();
   }
 
   /** A successor of the same name will report itself. */
@@ -429,7 +426,7 @@ export class UnitRegistry {
   }
 
   #settleDrain(): void {
-    if (this.#units.size === 0) this.#draining?.();
+    if (this.#units.size + this.#unwritten.size === 0) this.#draining?.();
   }
 
   /** What earlier agents left of units that this machine no longer has. */
