@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { writeWhole } from '../wholeFile.ts';
 import { type Entry, magic } from './entries.ts';
 import { seal } from './seal.ts';
 
@@ -7,24 +7,22 @@ export type WriteEntry = (entry: Entry, data?: Uint8Array) => Promise<void>;
 
 const gatherBytes = 1 << 20;
 
-/** Makes the file: it is there whole, and durable, or not at all. The last line is the SHA-256 of all before it. */
-export async function writeBackup(path: string, fill: (write: WriteEntry) => Promise<void>): Promise<void> {
-  const part = `${path}.part`;
-  const file = await open(part, 'w', 0o600);
-  const hash = createHash('sha256');
-  let gathered: Uint8Array[] = [];
-  let size = 0;
-  const flush = async () => {
-    const block = Buffer.concat(gathered);
-    [gathered, size] = [[], 0];
-    hash.update(block);
-    await file.writeFile(block);
-  };
-  const gather = (piece: Uint8Array) => {
-    gathered.push(piece);
-    size += piece.length;
-  };
-  try {
+/** Makes the file, whole or not at all. The last line is the SHA-256 of all before it. */
+export function writeBackup(path: string, fill: (write: WriteEntry) => Promise<void>): Promise<void> {
+  return writeWhole(path, async (file) => {
+    const hash = createHash('sha256');
+    let gathered: Uint8Array[] = [];
+    let size = 0;
+    const flush = async () => {
+      const block = Buffer.concat(gathered);
+      [gathered, size] = [[], 0];
+      hash.update(block);
+      await file.writeFile(block);
+    };
+    const gather = (piece: Uint8Array) => {
+      gathered.push(piece);
+      size += piece.length;
+    };
     gather(Buffer.from(`${magic}\n`));
     await fill(async (entry, data) => {
       gather(Buffer.from(`${JSON.stringify(seal(entry, data))}\n`));
@@ -33,12 +31,5 @@ export async function writeBackup(path: string, fill: (write: WriteEntry) => Pro
     });
     await flush();
     await file.writeFile(`${hash.digest('hex')}\n`);
-    await file.sync();
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  } finally {
-    await file.close();
-  }
+  });
 }

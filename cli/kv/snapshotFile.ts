@@ -4,8 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { FailureError } from '../errors.ts';
+import { writeWhole } from '../wholeFile.ts';
 
 export interface SnapshotHeader {
   /** Of the store. */
@@ -27,31 +28,18 @@ const digestBytes = 32;
 /** etcdctl's files are filled up to whole pages before the checksum. */
 const etcdPageBytes = 512;
 
-/** Is there whole, and durable, or not at all. */
-export async function writeSnapshot(
-  path: string,
-  header: SnapshotHeader,
-  chunks: AsyncIterable<Uint8Array>,
-): Promise<void> {
-  const part = `${path}.part`;
-  const file = await open(part, 'w', 0o600);
-  const hash = createHash('sha256');
-  const write = async (data: Uint8Array) => {
-    hash.update(data);
-    await file.writeFile(data);
-  };
-  try {
+/** Makes the file, whole or not at all. */
+export function writeSnapshot(path: string, header: SnapshotHeader, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  return writeWhole(path, async (file) => {
+    const hash = createHash('sha256');
+    const write = async (data: Uint8Array) => {
+      hash.update(data);
+      await file.writeFile(data);
+    };
     await write(Buffer.from(`${magic}${JSON.stringify(header)}\n`));
     for await (const chunk of chunks) await write(chunk);
     await file.writeFile(hash.digest());
-    await file.sync();
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  } finally {
-    await file.close();
-  }
+  });
 }
 
 /** @throws {FailureError} it is no snapshot, or it is damaged. */

@@ -1,6 +1,6 @@
 /** Small valid pieces of a cluster's history, to be varied by tests. */
 import type { Dependencies } from '../../shared/domain/dependencies.ts';
-import type { ClusterEvent, MachineFacts, UnitReport } from '../../shared/domain/events.ts';
+import type { ClusterEvent, Event, MachineFacts, UnitReport } from '../../shared/domain/events.ts';
 import type { UnitSubmission } from '../../shared/domain/unit.ts';
 import type { Placement, Resources } from '../../shared/domain/unitSpec.ts';
 
@@ -73,4 +73,27 @@ export function report(unit: string, changes: Partial<UnitReport> = {}): UnitRep
     reason: 'started',
     ...changes,
   };
+}
+
+/** Later than any wish: whoever reports with this goal is well. */
+export const wellGoal = Number.MAX_SAFE_INTEGER;
+
+/** The node's report of a unit that is as it is wished to be. */
+export function reportedWell(unit: string, machine: string, changes: Partial<UnitReport> = {}): Event {
+  return { type: 'UnitStateReported', machine, ...report(unit, { goal: wellGoal, ...changes }) };
+}
+
+/** A unit that runs on that machine, and is well there. */
+export function running(
+  unit: string,
+  machine: string,
+  placement: Partial<Placement> = {},
+  resources: Resources = {},
+): Event[] {
+  return [
+    submitted(submission(unit, placement, { resources })),
+    { type: 'UnitLaunchRequested', unit },
+    placed(unit, machine),
+    reportedWell(unit, machine),
+  ];
 }

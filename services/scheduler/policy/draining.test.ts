@@ -2,33 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ClusterEvent, DrainMode, Event } from '../../../shared/domain/events.ts';
 import { type Health, healths } from '../../../shared/domain/health.ts';
-import type { Placement, Resources } from '../../../shared/domain/unitSpec.ts';
 import { fold } from '../../../test/support/deciderSpec.ts';
-import { joined, placed, report, submission, submitted } from '../../../test/support/samples.ts';
+import { joined, placed, reportedWell, running, submission, submitted } from '../../../test/support/samples.ts';
 import { staysFor } from './draining.ts';
 import { reconcile } from './reconcile.ts';
 import type { Task } from './work.ts';
-
-const well = Number.MAX_SAFE_INTEGER;
-
-/** A unit that runs on that machine, and is well there. */
-function running(
-  unit: string,
-  machine: string,
-  placement: Partial<Placement> = {},
-  resources: Resources = {},
-): Event[] {
-  return [
-    submitted(submission(unit, placement, { resources })),
-    { type: 'UnitLaunchRequested', unit },
-    placed(unit, machine),
-    reported(unit, machine),
-  ];
-}
-
-function reported(unit: string, machine: string, changes: Parameters<typeof report>[1] = {}): Event {
-  return { type: 'UnitStateReported', machine, ...report(unit, { goal: well, ...changes }) };
-}
 
 const drain = (machine: string, mode: DrainMode = 'one-by-one'): ClusterEvent => {
   return { type: 'MachineCordoned', machine, reason: 'new disks', drain: mode };
@@ -81,27 +59,27 @@ describe('draining one by one', () => {
       'machine m1 is drained: new disks',
     );
     assert.deepEqual(tasksAfter([...two, drain('m1'), ...tasks]), []);
-    const failed = reported('a.service', 'm2', { active: 'failed', sub: 'failed', result: 'exit-code' });
+    const failed = reportedWell('a.service', 'm2', { active: 'failed', sub: 'failed', result: 'exit-code' });
     assert.deepEqual(tasksAfter([...two, drain('m1'), ...tasks, failed]), []);
   });
 
   test('waits until the health check of a unit that has one says healthy', () => {
     const tasks = tasksAfter([...two, drain('m1')]);
     const isNext = (health: Health) =>
-      tasksAfter([...two, drain('m1'), ...tasks, reported('a.service', 'm2', { health })]).length > 0;
+      tasksAfter([...two, drain('m1'), ...tasks, reportedWell('a.service', 'm2', { health })]).length > 0;
     assert.deepEqual(healths.filter(isNext), ['healthy']);
   });
 
   test('goes on when it is well, and says when nothing is left', () => {
     const first = tasksAfter([...two, drain('m1')]);
-    const after = [...two, drain('m1'), ...first, reported('a.service', 'm2')];
+    const after = [...two, drain('m1'), ...first, reportedWell('a.service', 'm2')];
     const second = tasksAfter(after);
     assert.deepEqual(shortly(second), ['b.service ✗ m1', 'b.service → m3']);
-    assert.deepEqual(shortly(tasksAfter([...after, ...second, reported('b.service', 'm3')])), ['m1 is drained']);
+    assert.deepEqual(shortly(tasksAfter([...after, ...second, reportedWell('b.service', 'm3')])), ['m1 is drained']);
   });
 
   test('does not wait for a unit that was not well before', () => {
-    const failed = reported('a.service', 'm1', { active: 'failed', sub: 'failed', result: 'exit-code' });
+    const failed = reportedWell('a.service', 'm1', { active: 'failed', sub: 'failed', result: 'exit-code' });
     const history = [...two, failed, drain('m1')];
     const first = tasksAfter(history);
     assert.deepEqual(shortly(first), ['a.service ✗ m1', 'a.service → m2']);
@@ -147,7 +125,7 @@ describe('draining one by one', () => {
     ];
     const first = tasksAfter([...history, drain('m1')]);
     assert.deepEqual(shortly(first).slice(0, 2), ['g.service waits', 'a.service ✗ m1']);
-    const after = tasksAfter([...history, drain('m1'), ...first, reported('a.service', 'm2')]);
+    const after = tasksAfter([...history, drain('m1'), ...first, reportedWell('a.service', 'm2')]);
     assert.deepEqual(shortly(after).slice(0, 2), ['g.service ✗ m1', 'm1 is drained']);
   });
 
@@ -155,7 +133,7 @@ describe('draining one by one', () => {
     const history = [...two, drain('m1')];
     const first = tasksAfter(history);
     const uncordoned: ClusterEvent = { type: 'MachineUncordoned', machine: 'm1' };
-    assert.deepEqual(tasksAfter([...history, ...first, uncordoned, reported('a.service', 'm2')]), []);
+    assert.deepEqual(tasksAfter([...history, ...first, uncordoned, reportedWell('a.service', 'm2')]), []);
   });
 });
 

@@ -5,45 +5,33 @@ import { evolve } from '../../../shared/domain/cluster.ts';
 import { type ClusterState, draft, type UnitRecord } from '../../../shared/domain/clusterState.ts';
 import type { ClusterEvent, Event } from '../../../shared/domain/events.ts';
 import { rebalanceUnderWay } from '../../../shared/domain/rebalance.ts';
-import type { Placement, Resources } from '../../../shared/domain/unitSpec.ts';
+import type { Placement } from '../../../shared/domain/unitSpec.ts';
 import type { Balance } from '../../../shared/protocol/queries.ts';
 import { fold } from '../../../test/support/deciderSpec.ts';
-import { joined, placed, report, submission, submitted } from '../../../test/support/samples.ts';
+import {
+  joined,
+  placed,
+  report,
+  reportedWell,
+  running,
+  submission,
+  submitted,
+  wellGoal,
+} from '../../../test/support/samples.ts';
 import { balanceOf } from './balance.ts';
 import { rejects, stillFits } from './filters.ts';
 import { planInSlices, planRebalance, SlicedSearch } from './rebalancing.ts';
 import { reconcile } from './reconcile.ts';
 import type { Task } from './work.ts';
 
-const well = Number.MAX_SAFE_INTEGER;
 const started: ClusterEvent = { type: 'RebalanceStarted', reason: '', maxMoves: 100 };
 
-function running(
-  unit: string,
-  machine: string,
-  placement: Partial<Placement> = {},
-  resources: Resources = {},
-): Event[] {
-  return [
-    submitted(submission(unit, placement, { resources })),
-    { type: 'UnitLaunchRequested', unit },
-    placed(unit, machine),
-    isWellOn(unit, machine),
-  ];
-}
-
-function isWellOn(unit: string, machine: string): Event {
-  return { type: 'UnitStateReported', machine, ...report(unit, { goal: well }) };
-}
-
 function isDoneOn(unit: string, machine: string): Event {
-  const ended = report(unit, {
-    goal: well,
+  return reportedWell(unit, machine, {
     active: 'inactive',
     sub: 'dead',
     reason: 'main process exited with status 0',
   });
-  return { type: 'UnitStateReported', machine, ...ended };
 }
 
 function step(state: ClusterState, seq: number): Task[] {
@@ -97,7 +85,7 @@ const clusters = fc.tuple(machines, units).map(([hosts, wishes]) => {
     const machine = state.machines.get(`m${at % hosts.length}`);
     if (!unit || !machine || rejects(state, unit, machine) !== null) continue;
     tell(state, { type: 'UnitLaunchRequested', unit: name }, placed(name, machine.machine));
-    if (is === 'well') tell(state, isWellOn(name, machine.machine));
+    if (is === 'well') tell(state, reportedWell(name, machine.machine));
     if (is === 'done') tell(state, isDoneOn(name, machine.machine));
   }
   return state;
@@ -132,7 +120,7 @@ function play(state: ClusterState): Task[] {
     const tasks = step(state, ++now);
     all.push(...tasks);
     tell(state, ...tasks);
-    for (const task of tasks) if (task.type === 'UnitPlaced') tell(state, isWellOn(task.unit, task.machine));
+    for (const task of tasks) if (task.type === 'UnitPlaced') tell(state, reportedWell(task.unit, task.machine));
   }
   return all;
 }
@@ -157,12 +145,19 @@ describe('rebalancing', () => {
       ],
     );
     assert.deepEqual(tasksAfter([...fourAndNone, started, ...tasks]), []);
-    const next = tasksAfter([...fourAndNone, started, ...tasks, isWellOn('a.service', 'm2')]);
+    const next = tasksAfter([...fourAndNone, started, ...tasks, reportedWell('a.service', 'm2')]);
     assert.deepEqual(
       next.map((task) => 'unit' in task && task.unit),
       ['b.service', 'b.service'],
     );
-    const even = [...fourAndNone, started, ...tasks, isWellOn('a.service', 'm2'), ...next, isWellOn('b.service', 'm2')];
+    const even = [
+      ...fourAndNone,
+      started,
+      ...tasks,
+      reportedWell('a.service', 'm2'),
+      ...next,
+      reportedWell('b.service', 'm2'),
+    ];
     assert.deepEqual(tasksAfter(even), [
       { type: 'RebalanceEnded', moves: 2, outcome: 'even', reason: 'no move makes the cluster more even' },
     ]);
@@ -171,9 +166,9 @@ describe('rebalancing', () => {
   test('ends after as many moves as were allowed, and when a unit fails where it was moved to', () => {
     const limited: ClusterEvent = { ...started, maxMoves: 1 } as ClusterEvent;
     const tasks = tasksAfter([...fourAndNone, limited]);
-    const [limit] = tasksAfter([...fourAndNone, limited, ...tasks, isWellOn('a.service', 'm2')]);
+    const [limit] = tasksAfter([...fourAndNone, limited, ...tasks, reportedWell('a.service', 'm2')]);
     assert.equal(limit?.type === 'RebalanceEnded' && limit.outcome, 'limit');
-    const failure = report('a.service', { goal: well, active: 'failed', sub: 'failed', result: 'exit-code' });
+    const failure = report('a.service', { goal: wellGoal, active: 'failed', sub: 'failed', result: 'exit-code' });
     const failed: Event = { type: 'UnitStateReported', machine: 'm2', ...failure };
     const [end] = tasksAfter([...fourAndNone, started, ...tasks, failed]);
     assert.ok(end?.type === 'RebalanceEnded');
