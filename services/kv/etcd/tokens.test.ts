@@ -102,3 +102,14 @@ test('a token says whose it is; with another key or another password it is not s
   assert.equal(isSignedBy(token, 'abce', 'hash'), false);
   assert.equal(isSignedBy(token, 'abcd', 'hash2'), false);
 });
+
+test('a signature has one spelling', () => {
+  const token = signToken({ user: 'alice', expiresAt: 5 }, 'abcd', 'hash');
+  for (let at = token.indexOf('.') + 1; at < token.length; at += 1) {
+    for (const other of ['A', 'B', '=', '.']) {
+      const respelled = `${token.slice(0, at)}${other}${token.slice(at + 1)}`;
+      assert.equal(isSignedBy(respelled, 'abcd', 'hash'), respelled === token, respelled);
+    }
+  }
+  for (const end of ['=', '.', '.x', ' ']) assert.equal(isSignedBy(token + end, 'abcd', 'hash'), false, end);
+});

@@ -14,7 +14,7 @@ export interface TokenClaims {
  */
 export function signToken(claims: TokenClaims, key: string, passwordHash: string): string {
   const text = Buffer.from(JSON.stringify([claims.user, claims.expiresAt])).toString('base64url');
-  return `${text}.${signatureOf(text, key, passwordHash).toString('base64url')}`;
+  return `${text}.${signatureOf(text, key, passwordHash)}`;
 }
 
 /** What the token claims, whether or not it is true; null: it is none. */
@@ -24,15 +24,17 @@ export function readToken(token: string): TokenClaims | null {
   return typeof user === 'string' && typeof expiresAt === 'number' ? { user, expiresAt } : null;
 }
 
+/** Signatures are compared as they are spelled: base64url has several spellings of the same bytes. */
 export function isSignedBy(token: string, key: string, passwordHash: string): boolean {
-  const [text = '', signature = ''] = token.split('.');
-  const given = Buffer.from(signature, 'base64url');
-  const expected = signatureOf(text, key, passwordHash);
+  const [text = '', ...signature] = token.split('.');
+  const given = Buffer.from(signature.join('.'));
+  const expected = Buffer.from(signatureOf(text, key, passwordHash));
   return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
-function signatureOf(text: string, key: string, passwordHash: string): Buffer {
-  return createHmac('sha256', Buffer.from(key, 'hex')).update(`${text}.${passwordHash}`).digest();
+/** @returns base64url. */
+function signatureOf(text: string, key: string, passwordHash: string): string {
+  return createHmac('sha256', Buffer.from(key, 'hex')).update(`${text}.${passwordHash}`).digest('base64url');
 }
 
 function parseArray(text: string): unknown[] {
