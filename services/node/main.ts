@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
@@ -124,6 +125,7 @@ export async function main(options: NodeOptions): Promise<number> {
     bootedAt: systemClock.monotonicNow() - uptime() * 1000,
     localZone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
     random: Math.random,
+    newInvocation: () => randomBytes(16).toString('hex'),
     sockets: new SocketSite(options.directory),
     facts: await readHostFacts({ hostname, machineId: machine, bootId: bootId.replaceAll('-', '') }),
     onReport: (report) => reporter.report(report, `goal ${report.goal}`),

@@ -1,5 +1,6 @@
 /** systemd itself as the judge of how a service lives: the same unit files are run by it and by ours. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -149,6 +150,24 @@ const services: Record<string, string[]> = {
     `ExecStart=@/bin/sh other -c 'echo $0 >> ${trace}'`,
     `ExecStart=/bin/sh -c 'echo "$@" >> ${trace}' 0 %N %p %i %j %f %% %a %o %w`,
   ],
+  'has-an-invocation': [
+    'Type=oneshot',
+    `ExecStartPre=/bin/sh -c 'echo $INVOCATION_ID >> ${trace}'`,
+    `ExecStart=/bin/sh -c 'echo $INVOCATION_ID >> ${trace}; exit 1'`,
+    `ExecStopPost=/bin/sh -c 'echo $INVOCATION_ID >> ${trace}'`,
+    'Restart=on-failure',
+    ...atMost(2),
+  ],
+  'says-its-invocation': [
+    'Type=oneshot',
+    'Environment=INVOCATION_ID=mine',
+    `ExecStart=/bin/sh -c 'echo $INVOCATION_ID >> ${trace}'`,
+  ],
+  'lacks-an-invocation': [
+    'Type=oneshot',
+    'UnsetEnvironment=INVOCATION_ID',
+    `ExecStart=/bin/sh -c 'echo "<$INVOCATION_ID>" >> ${trace}'`,
+  ],
   'has-limits': [
     'Type=oneshot',
     'UMask=0027',
@@ -173,7 +192,13 @@ const lasting = [
   'forks',
 ];
 /** systemd goes on to show the last failure where there was one; here it is said why there is no further start. */
-const limited = ['restarts-on-failure', 'restarts-on-abort', 'restarts-oneshot', 'restarts-what-forks'];
+const limited = [
+  'restarts-on-failure',
+  'restarts-on-abort',
+  'restarts-oneshot',
+  'restarts-what-forks',
+  'has-an-invocation',
+];
 
 const nameOf = (service: string) => `${service}.service`;
 const names = Object.keys(services);
@@ -227,7 +252,16 @@ async function watchLives(
 
 async function read(traces: string, service: string): Promise<string> {
   const text = await readFile(join(traces, service), 'utf8').catch(() => '');
-  return text.replaceAll(/ +$/gm, '');
+  return withNumberedInvocations(text).replaceAll(/ +$/gm, '');
+}
+
+/** Ids of activations are random: which lines have the same one is compared. */
+function withNumberedInvocations(text: string): string {
+  const ids: string[] = [];
+  return text.replaceAll(/\b[0-9a-f]{32}\b/g, (id) => {
+    if (!ids.includes(id)) ids.push(id);
+    return `invocation ${ids.indexOf(id) + 1}`;
+  });
 }
 
 function textOf(service: string, traces: string): string {
@@ -256,6 +290,7 @@ async function livesHere(traces: string, directory: string): Promise<Map<string,
       spec: specOf(first, host),
       runtimes: { process: runtime, docker: null },
       clock: systemClock,
+      newInvocation: () => randomBytes(16).toString('hex'),
     };
     const onReport = (report: UnitReport) => void reports.set(name, report);
     units.set(name, createUnit({ ...input, rest: null, mayRun: false }, { onReport, onGone: () => undefined }));

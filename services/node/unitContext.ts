@@ -22,6 +22,8 @@ export interface UnitInput {
   sockets?: () => PassedSockets | null;
   /** Variables that every unit finds in its environment. */
   given?: () => Readonly<Record<string, string>>;
+  /** Makes the id of an activation: 128 random bits in hex. Absent: activations have none. */
+  newInvocation?: () => string;
   /** How the unit was at rest when an earlier agent ended; it stays so. */
   rest: UnitReport | null;
   /** Whether it may run now; asked right before it is started. Default: it may. */
@@ -62,6 +64,8 @@ export interface UnitContext extends Omit<UnitInput, 'suspended' | 'gate'> {
   result: Result;
   /** Control commands that have not ended yet; those of a state that was left are being killed. */
   controls: Set<Promise<void>>;
+  /** Id of this activation; null: there was none yet, or an earlier agent began it. */
+  invocation: string | null;
   /** Commands of this activation that have ended. */
   ended: EndedCommands;
   /** What the main process has said. */
@@ -120,6 +124,7 @@ export function initialContext(input: UnitInput): UnitContext {
     health: null,
     mainIndex: 0,
     controls: new Set(),
+    invocation: null,
     ended: new EndedCommands(),
     ...nothingSaid(),
     result: isResult(rest?.result) ? rest.result : 'success',
@@ -209,6 +214,7 @@ export function begun(context: UnitContext): Partial<UnitContext> {
     mainIndex: 0,
     result: 'success',
     exit: null,
+    invocation: context.newInvocation?.() ?? null,
     ended: new EndedCommands(),
     ...nothingSaid(),
     reason: restartWished ? 'a restart was asked for' : startWished ? startedBy(context) : 'Restart= applies',

@@ -45,6 +45,8 @@ export interface UnitRegistryOptions {
   random?: () => number;
   /** Variables that every unit finds in its environment. */
   given: () => Readonly<Record<string, string>>;
+  /** Makes the ids of activations; absent: they have none. */
+  newInvocation?: () => string;
   onReport: (report: UnitReport) => void;
   onForget: (unit: string, reason: string) => void;
   /** A unit is active, and healthy where that is checked, or (null) is not. */
@@ -270,12 +272,15 @@ export class UnitRegistry {
     { rest, mayRun }: { rest: UnitReport | null; mayRun: boolean },
     handlers: UnitHandlers,
   ): void {
-    const { runtimes, clock, leases, given, machine } = this.#options;
+    const { runtimes, clock, leases, given, newInvocation, machine } = this.#options;
     const { name } = assigned;
     const terms = spec.placement.lease;
     const mayStart = () => terms === undefined || leases.mayRun(terms);
     const leased = terms ? { mayStart, suspended: !mayStart() } : {};
-    const host = machine === undefined ? {} : { machine };
+    const host = {
+      ...(machine === undefined ? {} : { machine }),
+      ...(newInvocation === undefined ? {} : { newInvocation }),
+    };
     const gate = this.#neighbours.gateFor(name);
     const sockets = () => this.#socketsFor(name);
     const input = { assigned, spec, sockets, runtimes, clock, given, rest, mayRun, gate, ...host, ...leased };

@@ -83,8 +83,10 @@ export async function runList(
 }
 
 /** Of all its commands; what they are told of is made for that. */
-async function environmentOf({ spec: { service }, given }: UnitContext): Promise<Record<string, string>> {
-  return { ...(await makeDirectories(service)), ...(await unitEnvironment(service, given?.())) };
+async function environmentOf({ spec: { service }, given, invocation }: UnitContext): Promise<Record<string, string>> {
+  const ofActivation = invocation === null ? {} : { INVOCATION_ID: invocation };
+  const directories = await makeDirectories(service);
+  return { ...directories, ...(await unitEnvironment(service, { ...given?.(), ...ofActivation })) };
 }
 
 /** @throws {StartError} */
