@@ -28,6 +28,21 @@ async function next(text: string, earlier: SimulatedUnit, { assigned = {}, rest 
 }
 
 describe('a unit that an earlier agent started', { timeout: 20_000 }, () => {
+  it('is told no id of its activation when it stops, for only that agent knew it', async () => {
+    const earlier = simulateUnit(simple, { input: { newInvocation: () => 'first' } });
+    await earlier.clock.advance(0);
+    earlier.unit.abandon();
+    const input = { mayRun: true, newInvocation: () => 'second' };
+    const unit = simulateUnit(simple, { earlier, input });
+    await unit.clock.advance(0);
+    unit.wish('loaded');
+    await unit.clock.advance(0);
+    assert.deepEqual(
+      unit.environments.map((environment) => environment.INVOCATION_ID),
+      ['first', undefined],
+    );
+  });
+
   it('goes on as the same process, and is reported once', async () => {
     const unit = await next(simple, await left(simple));
     await unit.clock.advance(longMs);

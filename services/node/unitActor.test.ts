@@ -362,6 +362,18 @@ describe('a service that is stopped', { timeout: 20_000 }, () => {
     );
     assert.deepEqual(told, ['   ', '   ', `${pid} success  `, ' success killed TERM']);
   });
+
+  it('tells all commands of one activation the same id, and those of the next another one', async () => {
+    let begun = 0;
+    const newInvocation = () => `id-${++begun}`;
+    const text = `${simple}ExecStartPre=/pre\nExecStopPost=/stop-post\n`;
+    const unit = simulateUnit(text, { input: { newInvocation, given: () => ({ GIVEN: 'yes' }) } });
+    await unit.clock.advance(0);
+    unit.restart();
+    await unit.clock.advance(0);
+    const ids = unit.environments.map(({ INVOCATION_ID, GIVEN }) => `${INVOCATION_ID} ${GIVEN}`);
+    assert.deepEqual(ids, ['id-1 yes', 'id-1 yes', 'id-1 yes', 'id-2 yes', 'id-2 yes']);
+  });
 });
 
 describe('Restart=', { timeout: 20_000 }, () => {
