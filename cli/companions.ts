@@ -13,22 +13,25 @@ export interface FoundUnit extends NamedUnit {
   typed: string;
 }
 
-/** The units that these start and the cluster does not know, with the files that stand beside theirs. */
+/** The units that these start and the cluster does not know, and what those start, with the files that stand beside theirs. */
 export async function findCompanions(
   client: Client,
   units: readonly FoundUnit[],
   options: Checking,
 ): Promise<NamedUnit[]> {
-  const named = new Set(units.map(({ name }) => name));
-  const targets = units.flatMap((unit) => {
+  const found = new Map<string, FoundUnit>(units.map((unit) => [unit.name, unit]));
+  for (const unit of found.values()) {
     const target = targetOf(unit);
-    return target === null || named.has(target) ? [] : [join(dirname(withType(unit.typed)), target)];
-  });
-  if (targets.length === 0) return [];
-  const found = await findUnits([...new Set(targets)], options);
+    if (target === null || found.has(target)) continue;
+    const typed = join(dirname(withType(unit.typed)), target);
+    const [companion] = await findUnits([typed], options);
+    if (companion) found.set(target, { ...companion, typed });
+  }
+  const companions = [...found.values()].slice(units.length).map(({ typed: _, ...unit }) => unit);
+  if (companions.length === 0) return [];
   const { data } = await client.query({ type: 'ListUnitFiles' });
   const known = new Set(data.units.map(({ unit }) => unit));
-  return found.filter(
+  return companions.filter(
     ({ name, text }) => !known.has(name) && (text !== undefined || known.has(templateOfName(name) ?? '')),
   );
 }

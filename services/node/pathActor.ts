@@ -10,15 +10,20 @@ import { look, makeDirectories, type Sighting, watchPaths } from './pathWatch.ts
 import type { Result } from './policy/restart.ts';
 import type { TargetState } from './targets.ts';
 import {
+  activated,
   atFirst,
+  isLimited,
   isOver,
+  isToStop,
   isUntested,
   leftOut,
   onGoals,
   resting,
+  startedBy,
   startTriggeringUnit,
   type TriggerEvent,
   type TriggerInput,
+  type TriggerWish,
   tested,
   testing,
   triggerWithin,
@@ -34,9 +39,7 @@ export interface PathInput extends TriggerInput {
   target: () => TargetState;
 }
 
-interface PathContext extends PathInput {
-  retiring: boolean;
-  startWished: boolean;
+interface PathContext extends PathInput, TriggerWish {
   /** What was last seen of each path that is watched for changes; null: nothing yet. */
   seen: string[] | null;
   /** Something has happened since it last began to look. */
@@ -45,7 +48,7 @@ interface PathContext extends PathInput {
   found: string | null;
   /** Monotonic times of the last starts, ms. */
   starts: number[];
-  result: Result | 'trigger-limit-hit';
+  result: Result | 'trigger-limit-hit' | 'unit-start-limit-hit';
   reason: string;
 }
 
@@ -111,22 +114,36 @@ const pathMachine = setup({
     isUntested,
     retiring: ({ context }) => context.retiring,
     startWished: ({ context }) => context.startWished,
-    stopWished: ({ context }) => context.retiring || context.assigned.desired !== 'launched',
+    stopWished: ({ context }) => isToStop(context),
     failed: ({ context }) => context.result !== 'success',
     stale: ({ context }) => context.isStale,
     targetOver: ({ context }) => isOver(context.target().active),
+    targetLimited: ({ context }) => isLimited(context.target()),
   },
   delays: { lookMs, settleMs },
   actions: {
     setGoal: assign(({ context, event }) => wished(context, event, false)),
     setGoalAtRest: assign(({ context, event }) => wished(context, event, true)),
+    activate: assign(({ context, event }) => activated(context, event)),
+    /** It has ended: nothing that another unit has started is left. */
+    rest: assign({ activated: false }),
     retire: assign({ retiring: true, reason: ({ event }) => ('reason' in event ? event.reason : '') }),
-    begin: assign({ startWished: false, seen: null, starts: [], result: 'success', reason: 'started' }),
+    begin: assign({
+      startWished: false,
+      seen: null,
+      starts: [],
+      result: 'success',
+      reason: ({ context }) => startedBy(context),
+    }),
     leaveOut: assign((_, { failure }: { failure: Failure | null }) => leftOut(failure)),
     look: assign({ isStale: false }),
     turnStale: assign({ isStale: true }),
     note: assign((_, finding: Finding) => finding),
     trigger: assign(({ context }) => triggered(context)),
+    giveUp: assign({
+      result: 'unit-start-limit-hit',
+      reason: ({ context }) => `${context.path.unit} was started too often`,
+    }),
     fail: assign((_, { error }: { error: unknown }) => ({ result: 'resources' as const, reason: reasonOf(error) })),
   },
 }).createMachine({
@@ -144,10 +161,11 @@ const pathMachine = setup({
   on: onGoals,
   states: {
     inactive: resting,
-    failed: resting,
+    failed: { ...resting, entry: 'rest' },
     testing: testing('active'),
     active: {
       initial: 'preparing',
+      exit: 'rest',
       always: whileActive,
       states: {
         preparing: {
@@ -195,6 +213,7 @@ const pathMachine = setup({
         running: {
           always: [
             { guard: 'failed', target: '#path.failed' },
+            { guard: 'targetLimited', target: '#path.failed', actions: 'giveUp' },
             { guard: 'targetOver', target: 'watching' },
           ],
           on: { TARGET: { guard: 'targetOver', target: 'watching' } },

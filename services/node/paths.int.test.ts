@@ -31,7 +31,7 @@ async function watching(t: TestContext, text: (directory: string) => string) {
       assigned: file,
       path: spec.path,
       clock: systemClock,
-      target: () => ({ active, startedAt: null, endedAt: null }),
+      target: () => ({ active, sub: 'dead', result: 'success', startedAt: null, endedAt: null }),
       activate: () => {
         starts += 1;
         active = 'active';

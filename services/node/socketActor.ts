@@ -10,14 +10,20 @@ import type { Result } from './policy/restart.ts';
 import type { HeldSockets, SocketHolder } from './sockets/socketHolder.ts';
 import type { TargetState } from './targets.ts';
 import {
+  activated,
   atFirst,
+  atRest,
+  isLimited,
   isOver,
+  isToStop,
   isUntested,
   leftOut,
   onGoals,
+  startedBy,
   startTriggeringUnit,
   type TriggerEvent,
   type TriggerInput,
+  type TriggerWish,
   tested,
   testing,
   triggerWithin,
@@ -33,12 +39,10 @@ export interface SocketInput extends TriggerInput {
   target: () => TargetState;
 }
 
-interface SocketContext extends SocketInput {
-  retiring: boolean;
-  startWished: boolean;
+interface SocketContext extends SocketInput, TriggerWish {
   /** Monotonic times of the last starts, ms. */
   starts: number[];
-  result: Result | 'trigger-limit-hit';
+  result: Result | 'trigger-limit-hit' | 'service-start-limit-hit';
   reason: string;
 }
 
@@ -66,7 +70,7 @@ const reasonOf = (error: unknown) => (error instanceof Error ? error.message : S
 const fail = { type: 'fail', params: ({ event }: { event: { error: unknown } }) => ({ error: event.error }) } as const;
 
 const closed = {
-  on: { SET_GOAL: { actions: 'setGoalAtRest' } },
+  on: atRest,
   always: [
     // What an earlier agent left may still hold them.
     { guard: 'retiring', target: 'leaving' },
@@ -89,23 +93,27 @@ const socketMachine = setup({
     isUntested,
     retiring: ({ context }) => context.retiring,
     startWished: ({ context }) => context.startWished,
-    stopWished: ({ context }) =>
-      context.retiring ||
-      context.assigned.desired !== 'launched' ||
-      context.startWished ||
-      context.result !== 'success',
+    stopWished: ({ context }) => isToStop(context) || context.startWished || context.result !== 'success',
     failed: ({ context }) => context.result !== 'success',
     targetOver: ({ context }) => isOver(context.target().active),
-    targetUp: ({ context }) => !isOver(context.target().active),
+    targetLimited: ({ context }) => isLimited(context.target()),
+    targetRuns: ({ context }) => context.target().sub === 'running',
   },
   actions: {
     setGoal: assign(({ context, event }) => wished(context, event, false)),
     setGoalAtRest: assign(({ context, event }) => wished(context, event, true)),
+    activate: assign(({ context, event }) => activated(context, event)),
+    /** It has ended: nothing that another unit has started is left. */
+    rest: assign({ activated: false }),
     retire: assign({ retiring: true, reason: ({ event }) => ('reason' in event ? event.reason : '') }),
-    begin: assign({ startWished: false, starts: [], result: 'success', reason: 'started' }),
+    begin: assign({ startWished: false, starts: [], result: 'success', reason: ({ context }) => startedBy(context) }),
     leaveOut: assign((_, { failure }: { failure: Failure | null }) => leftOut(failure)),
     watch: ({ context }) => context.holder.watch(),
     trigger: assign(({ context }) => triggered(context)),
+    giveUp: assign({
+      result: 'service-start-limit-hit',
+      reason: ({ context }) => `${context.socket.unit} was started too often`,
+    }),
     lose: assign({ result: 'resources', reason: 'the process that held the sockets has gone' }),
     fail: assign((_, { error }: { error: unknown }) => ({ result: 'resources' as const, reason: reasonOf(error) })),
   },
@@ -122,7 +130,7 @@ const socketMachine = setup({
   on: onGoals,
   states: {
     inactive: closed,
-    failed: closed,
+    failed: { ...closed, entry: 'rest' },
     testing: testing('opening'),
     opening: {
       invoke: {
@@ -134,16 +142,20 @@ const socketMachine = setup({
     },
     active: {
       initial: 'listening',
+      exit: 'rest',
       always: { guard: 'stopWished', target: 'closing' },
       on: { LOST: { actions: 'lose' } },
       states: {
         listening: {
           entry: 'watch',
-          always: { guard: 'targetUp', target: 'running' },
-          on: { READY: { target: 'running', actions: 'trigger' }, TARGET: { guard: 'targetUp', target: 'running' } },
+          always: { guard: 'targetRuns', target: 'running' },
+          on: { READY: { target: 'running', actions: 'trigger' }, TARGET: { guard: 'targetRuns', target: 'running' } },
         },
         running: {
-          always: { guard: 'targetOver', target: 'listening' },
+          always: [
+            { guard: 'targetLimited', target: '#socket.closing', actions: 'giveUp' },
+            { guard: 'targetOver', target: 'listening' },
+          ],
           on: { TARGET: { guard: 'targetOver', target: 'listening' } },
         },
       },

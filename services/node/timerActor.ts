@@ -10,19 +10,23 @@ import type { Result } from './policy/restart.ts';
 import { delayOf, followsUnit, planTimer } from './policy/timerPlan.ts';
 import type { TargetState } from './targets.ts';
 import {
+  activated,
   atFirst,
   isOver,
+  isToStop,
   isUntested,
   leftOut,
   onGoals,
   resting,
-  startsAnew,
+  startedBy,
   startTriggeringUnit,
   type TriggerEvent,
   type TriggerInput,
+  type TriggerWish,
   tested,
   testing,
   whileActive,
+  wished,
 } from './triggeringUnit.ts';
 import type { TriggeringUnit, UnitHandlers } from './unit.ts';
 import type { Failure } from './unitContext.ts';
@@ -39,9 +43,7 @@ export interface TimerInput extends TriggerInput {
   remembered: () => Promise<void>;
 }
 
-interface TimerContext extends TimerInput {
-  retiring: boolean;
-  startWished: boolean;
+interface TimerContext extends TimerInput, TriggerWish {
   /** When it became active, and from when on it misses nothing: wall clock, ms since 1970. */
   since: number;
   watchedSince: number;
@@ -100,13 +102,10 @@ function planned(context: TimerContext): Partial<TimerContext> {
   return { dueAt: monotonic + wait, next };
 }
 
-/** A new goal starts it, or stops it; a restart begins anew. */
-function wished(context: TimerContext, event: TriggerEvent, isAtRest: boolean): Partial<TimerContext> {
-  if (event.type !== 'SET_GOAL') return {};
-  const { assigned } = event;
-  const isNew = startsAnew(context.assigned, assigned, isAtRest);
-  const now = context.clock.now();
-  return { assigned, startWished: isNew, ...(isNew ? { since: now, watchedSince: now } : {}) };
+/** What starts it, or starts it anew, lets its time begin. */
+function begunAnew(clock: Clock, wish: Partial<TriggerWish>): Partial<TimerContext> {
+  const now = clock.now();
+  return wish.startWished ? { ...wish, since: now, watchedSince: now } : wish;
 }
 
 const timerMachine = setup({
@@ -119,7 +118,7 @@ const timerMachine = setup({
     isUntested,
     retiring: ({ context }) => context.retiring,
     startWished: ({ context }) => context.startWished,
-    stopWished: ({ context }) => context.retiring || context.assigned.desired !== 'launched',
+    stopWished: ({ context }) => isToStop(context),
     nothingToCome: ({ context }) => context.dueAt === null,
     endsElapsed: ({ context }) =>
       context.dueAt === null && !context.timer.remainAfterElapse && !followsUnit(context.timer),
@@ -132,10 +131,13 @@ const timerMachine = setup({
     due: ({ context }) => Math.min(lookMs, Math.max(0, (context.dueAt ?? 0) - context.clock.monotonicNow())),
   },
   actions: {
-    setGoal: assign(({ context, event }) => wished(context, event, false)),
-    setGoalAtRest: assign(({ context, event }) => wished(context, event, true)),
+    setGoal: assign(({ context, event }) => begunAnew(context.clock, wished(context, event, false))),
+    setGoalAtRest: assign(({ context, event }) => begunAnew(context.clock, wished(context, event, true))),
+    activate: assign(({ context, event }) => begunAnew(context.clock, activated(context, event))),
+    /** It has ended: nothing that another unit has started is left. */
+    rest: assign({ activated: false }),
     retire: assign({ retiring: true, reason: ({ event }) => ('reason' in event ? event.reason : '') }),
-    begin: assign({ startWished: false, result: 'success', reason: 'started' }),
+    begin: assign({ startWished: false, result: 'success', reason: ({ context }) => startedBy(context) }),
     leaveOut: assign((_, { failure }: { failure: Failure | null }) => leftOut(failure)),
     drawDelay: assign({ delayMs: ({ context: { timer, assigned, random } }) => delayOf(timer, assigned.name, random) }),
     plan: assign(({ context }) => planned(context)),
@@ -158,10 +160,11 @@ const timerMachine = setup({
   on: onGoals,
   states: {
     inactive: resting,
-    failed: resting,
+    failed: { ...resting, entry: 'rest' },
     testing: testing('active'),
     active: {
       initial: 'drawing',
+      exit: 'rest',
       always: whileActive,
       states: {
         drawing: { entry: 'drawDelay', always: 'waiting' },

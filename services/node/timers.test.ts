@@ -65,6 +65,91 @@ const timer = (text: string, changes: Partial<AssignedUnit> = {}) =>
   assigned(`[Timer]\n${text}\n`, { name: 'job.timer', ...changes });
 const at = (...times: string[]) => times.map((time) => Date.parse(`2023-11-${time}Z`));
 
+const named = (name: string, text: string, changes: Partial<AssignedUnit> = {}) =>
+  assigned(text, { name, desired: 'loaded', ...changes });
+
+describe('timers that start other units than services', () => {
+  const stateOf = ({ report }: ReturnType<typeof machine>, unit: string) =>
+    `${report(unit)?.active} ${report(unit)?.sub}`;
+
+  it('start a target with what it wants and requires here', async () => {
+    const here = machine();
+    const server = loaded('[Service]\nExecStart=/main\n');
+    const target = named('all.target', '[Unit]\nRequires=job.service\nWants=other.timer elsewhere.service\n');
+    const other = named('other.timer', '[Timer]\nOnActiveSec=1h\nUnit=job.service\n');
+    await here.apply(server, target, other, timer('OnActiveSec=10min\nUnit=all.target'));
+    await here.clock.advance(9 * minute);
+    assert.equal(stateOf(here, 'all.target'), 'inactive dead');
+    await here.clock.advance(2 * minute);
+    assert.equal(stateOf(here, 'all.target'), 'active active');
+    assert.equal(stateOf(here, 'job.service'), 'active running');
+    assert.equal(stateOf(here, 'other.timer'), 'active waiting');
+    assert.equal(here.report('other.timer')?.reason, 'wanted by all.target');
+    assert.equal(stateOf(here, 'job.timer'), 'active running');
+    // It waits again when the target is stopped.
+    await here.apply(server, { ...target, goal: 2 }, other, timer('OnActiveSec=10min\nUnit=all.target'));
+    assert.equal(stateOf(here, 'all.target'), 'inactive dead');
+    assert.equal(stateOf(here, 'job.timer'), 'active elapsed');
+  });
+
+  it('start another timer, whose time begins then, and which is active until it is told to stop', async () => {
+    const here = machine();
+    const inner = named('inner.timer', '[Timer]\nOnActiveSec=10min\nUnit=job.service\n');
+    const outer = timer('OnActiveSec=30min\nUnit=inner.timer');
+    await here.apply(loaded(), inner, outer);
+    await here.clock.advance(35 * minute);
+    assert.equal(stateOf(here, 'inner.timer'), 'active waiting');
+    await here.clock.advance(25 * minute);
+    assert.deepEqual(here.starts, [begin + 40 * minute]);
+    await here.apply(loaded(), { ...inner, goal: 2 }, outer);
+    assert.equal(stateOf(here, 'inner.timer'), 'inactive dead');
+    // Wished by the cluster while another unit has started it: it goes on.
+    const again = machine();
+    await again.apply(loaded(), inner, outer);
+    await again.clock.advance(35 * minute);
+    await again.apply(loaded(), { ...inner, goal: 2, desired: 'launched' }, outer);
+    await again.clock.advance(6 * minute);
+    assert.deepEqual(again.starts, [begin + 40 * minute]);
+  });
+
+  it('have started it for the next agent, too', async () => {
+    const first = machine();
+    const inner = named('inner.timer', '[Timer]\nOnActiveSec=20min\nUnit=job.service\n');
+    const units = [loaded(), inner, timer('OnActiveSec=10min\nUnit=inner.timer')];
+    await first.apply(...units);
+    await first.clock.advance(15 * minute);
+    const memory = first.registry.memory();
+    first.registry.abandon();
+    const next = machine({ earlier: first });
+    next.registry.recover(memory);
+    await next.apply(...units);
+    await next.clock.advance(10 * minute);
+    assert.equal(stateOf(next, 'inner.timer'), 'active waiting');
+    await next.clock.advance(10 * minute);
+    assert.deepEqual(next.starts, [begin + 30 * minute]);
+  });
+
+  it('have started a target, or what has done its work and remains, for the next agent, too', async () => {
+    const remains = '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/job\n';
+    const first = machine();
+    const units = [
+      loaded(remains),
+      named('all.target', '[Unit]\nWants=job.service\n'),
+      timer('OnActiveSec=10min\nUnit=all.target'),
+    ];
+    await first.apply(...units);
+    await first.clock.advance(15 * minute);
+    const memory = first.registry.memory();
+    first.registry.abandon();
+    const next = machine({ earlier: first });
+    next.registry.recover(memory);
+    await next.apply(...units);
+    await next.clock.advance(minute);
+    assert.equal(stateOf(next, 'job.service'), 'active exited');
+    assert.equal(stateOf(next, 'all.target'), 'active active');
+  });
+});
+
 describe('timers', () => {
   it('start their loaded service at the times of the calendar, and wait again when it has ended', async () => {
     const { clock, starts, history, report, apply } = machine();

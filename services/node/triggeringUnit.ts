@@ -1,13 +1,17 @@
-/** What timers, paths and sockets have in common: the cluster alone starts and stops them, and they start other units. */
+/** What timers, paths and sockets have in common: goals reach them, other units start them, and they start others. */
 import type { ActiveState, UnitReport } from '../../shared/domain/events.ts';
 import type { AssignedUnit } from '../../shared/protocol/node.ts';
+import type { Standing } from './policy/ordering.ts';
 import type { Result } from './policy/restart.ts';
+import type { TargetState } from './targets.ts';
 import type { TriggeringUnit, UnitHandlers } from './unit.ts';
 import type { Failure } from './unitContext.ts';
 
 export type TriggerEvent =
   | { type: 'SET_GOAL'; assigned: AssignedUnit }
   | { type: 'RETIRE'; reason: string }
+  /** Another unit starts it. */
+  | { type: 'ACTIVATE'; reason: string }
   /** The unit that it starts has changed its state. */
   | { type: 'TARGET' };
 
@@ -22,8 +26,18 @@ export interface TriggerInput {
   activate: (unit: string, reason: string) => string | null;
 }
 
+/** What is wished of one of them. */
+export interface TriggerWish {
+  assigned: AssignedUnit;
+  retiring: boolean;
+  startWished: boolean;
+  /** Another unit has started it, though it is only loaded: it is active until it ends or is told to stop. */
+  activated: boolean;
+}
+
 interface TriggerSnapshot {
-  context: { assigned: AssignedUnit; retiring: boolean };
+  value: unknown;
+  context: TriggerWish & { result: string };
 }
 
 /** An xstate actor, as far as it is needed here. */
@@ -77,13 +91,17 @@ export function startTriggeringUnit<Snapshot extends TriggerSnapshot>(
       return isStopped(actor.getSnapshot());
     },
     report: () => reportOf(actor.getSnapshot()),
+    standing: () => standingOf(actor.getSnapshot(), reportOf(actor.getSnapshot())),
+    // It starts and stops without waiting for others.
+    setGate: () => undefined,
+    uphold: () => undefined,
     // It runs no commands.
     ended: () => [],
     setGoal: (assigned) => actor.send({ type: 'SET_GOAL', assigned }),
     retire: (reason) => actor.send({ type: 'RETIRE', reason }),
     targetChanged: () => actor.send({ type: 'TARGET' }),
-    // It is started by the cluster alone, and holds no lease.
-    activate: () => undefined,
+    activate: (reason) => actor.send({ type: 'ACTIVATE', reason }),
+    // It holds no lease.
     suspend: () => undefined,
     resume: () => undefined,
     expel: () => undefined,
@@ -94,10 +112,29 @@ export function startTriggeringUnit<Snapshot extends TriggerSnapshot>(
   };
 }
 
+const phases: Record<ActiveState, Standing['phase']> = {
+  inactive: 'down',
+  failed: 'down',
+  activating: 'starting',
+  active: 'up',
+  reloading: 'up',
+  deactivating: 'stopping',
+};
+
+/** How it stands, for those that have to do with it. */
+function standingOf({ value, context }: TriggerSnapshot, { active, sub, result }: UnitReport): Standing {
+  const phase = value === 'testing' ? 'starting' : phases[active];
+  const isOk = result === 'success' || result === 'condition';
+  const wish = isToStop(context) ? 'stop' : !context.startWished ? null : phase === 'down' ? 'start' : 'restart';
+  const outcome = !isLaunched(context) ? 'none' : isOk ? 'success' : 'failure';
+  return { phase, outcome, wish, state: `${active} (${sub})` };
+}
+
 /** What the charts have in common: how goals reach them, how they rest, and how they leave what they are at. */
 export const onGoals = { SET_GOAL: { actions: 'setGoal' }, RETIRE: { actions: 'retire' } } as const;
+export const atRest = { SET_GOAL: { actions: 'setGoalAtRest' }, ACTIVATE: { actions: 'activate' } } as const;
 export const resting = {
-  on: { SET_GOAL: { actions: 'setGoalAtRest' } },
+  on: atRest,
   always: [
     { guard: 'retiring', target: 'gone' },
     { guard: 'startWished', target: 'testing', actions: 'begin' },
@@ -142,38 +179,83 @@ export function testing<const Active extends string>(active: Active) {
   } as const;
 }
 
-/** The result and the words of a start that was left out. */
-export function leftOut(failure: Failure | null): { result: Result; reason: string } | Record<string, never> {
-  return failure === null ? {} : { result: failure.result, reason: failure.reason };
+/** What becomes of a start that is left out. */
+export function leftOut(
+  failure: Failure | null,
+): { result: Result; reason: string; activated: boolean } | Record<string, never> {
+  return failure === null ? {} : { result: failure.result, reason: failure.reason, activated: false };
 }
 
-/** How it is as an agent begins: what conditions have left out stays so, anything else is started where that is wished. */
-export function atFirst({ assigned, rest }: TriggerInput): { startWished: boolean; result: Result; reason: string } {
-  const { result, goal, reason = '' } = rest ?? {};
+interface TriggerStart {
+  startWished: boolean;
+  activated: boolean;
+  result: Result;
+  reason: string;
+}
+
+/**
+ * How it is as an agent begins: what conditions have left out stays so, anything else is started where that is wished, or
+ * where another unit had started it.
+ */
+export function atFirst({ assigned, rest }: TriggerInput): TriggerStart {
+  const { active, result, goal, reason = '' } = rest ?? {};
+  const isLaunched = assigned.desired === 'launched';
+  const isSameGoal = goal === assigned.goal;
   const isLeftOut = result === 'condition' || result === 'assert';
-  if (isLeftOut && goal === assigned.goal) return { startWished: false, result, reason };
-  return { startWished: assigned.desired === 'launched', result: 'success', reason: '' };
+  if (isLeftOut && isSameGoal) return { startWished: false, activated: false, result, reason };
+  const activated = !isLaunched && isSameGoal && active === 'active';
+  return { startWished: isLaunched || activated, activated, result: 'success', reason: activated ? reason : '' };
 }
 
-/** Whether a new goal starts it: it was not to run before, or is to begin anew, or (`isAtRest`) has ended and is wished again. */
-export function startsAnew(before: AssignedUnit, { desired, restart, goal }: AssignedUnit, isAtRest: boolean): boolean {
-  const isWishedAgain = restart > before.restart || (isAtRest && goal > before.goal);
-  return desired === 'launched' && (before.desired !== 'launched' || isWishedAgain);
+/** It is to be active: the cluster wishes it, or another unit started it. */
+export function isLaunched({ assigned, activated }: TriggerWish): boolean {
+  return assigned.desired === 'launched' || activated;
 }
 
-/** Of a path or a socket that is told a goal. */
+export function isToStop(context: TriggerWish): boolean {
+  return context.retiring || !isLaunched(context);
+}
+
+/** Another unit starts it. */
+export function activated(
+  { assigned }: TriggerWish,
+  event: { type: string; reason?: string },
+): { startWished?: boolean; activated?: boolean; reason?: string } {
+  if (event.type !== 'ACTIVATE') return {};
+  return { startWished: true, activated: assigned.desired !== 'launched', reason: event.reason ?? '' };
+}
+
+/** In words, why it begins. */
+export function startedBy({ activated: isActivated, reason }: { activated: boolean; reason: string }): string {
+  return isActivated ? reason : 'started';
+}
+
+/**
+ * What a new goal wishes. It starts what was not to run before, or is to begin anew, or (`isAtRest`) has ended and is
+ * wished again; what another unit had started is not started twice.
+ */
 export function wished(
-  { assigned: before }: { assigned: AssignedUnit },
+  context: TriggerWish,
   event: { type: string; assigned?: AssignedUnit },
   isAtRest: boolean,
-): { assigned?: AssignedUnit; startWished?: boolean } {
-  const { assigned } = event;
-  return assigned === undefined ? {} : { assigned, startWished: startsAnew(before, assigned, isAtRest) };
+): Partial<TriggerWish> {
+  const { assigned: next } = event;
+  if (next === undefined) return {};
+  const { assigned: before } = context;
+  const isNew = next.goal > before.goal;
+  const isWishedAgain = next.restart > before.restart || (isAtRest && isNew);
+  const startWished = next.desired === 'launched' && (!isLaunched(context) || isWishedAgain);
+  return { assigned: next, startWished, activated: context.activated && !isNew };
 }
 
 /** Of the unit that it starts: it may be started again. */
 export function isOver(active: ActiveState): boolean {
   return active === 'inactive' || active === 'failed';
+}
+
+/** It was started so often that it is not started any more: what would start it for ever gives up. */
+export function isLimited({ active, result }: TargetState): boolean {
+  return isOver(active) && result === 'start-limit-hit';
 }
 
 interface TriggerAttempt {

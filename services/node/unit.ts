@@ -41,7 +41,7 @@ export interface DependentUnit extends Unit {
 }
 
 /** It starts another unit of the machine. */
-export interface TriggeringUnit extends Unit {
+export interface TriggeringUnit extends DependentUnit {
   /** The unit that it starts has changed its state. */
   targetChanged(): void;
 }

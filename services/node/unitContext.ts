@@ -109,13 +109,14 @@ export type UnitEvent =
 
 export function initialContext(input: UnitInput): UnitContext {
   const { assigned, rest } = input;
+  const activated = rest !== null && assigned.desired === 'loaded' && rest.goal === assigned.goal && isExited(rest);
   return {
     ...input,
     gate: input.gate ?? openGate,
     retiring: false,
     suspended: input.suspended ? { resumes: rest === null } : null,
     expelled: false,
-    activated: false,
+    activated,
     startWished: assigned.desired === 'launched' && (rest === null || isNewStart(rest, assigned)),
     restartWished: false,
     reloadWished: false,
@@ -133,6 +134,11 @@ export function initialContext(input: UnitInput): UnitContext {
     starts: [],
     restarts: rest?.restarts ?? 0,
   };
+}
+
+/** Nothing of it runs, and yet it is active. */
+function isExited({ active, sub }: UnitReport): boolean {
+  return active === 'active' && (sub === 'exited' || sub === 'active');
 }
 
 /** A reload is no start: what has ended stays so. */

@@ -315,6 +315,9 @@ export class UnitRegistry {
       unit = opened;
     } else return this.#setUnloadable(assigned, 'this machine opens no sockets');
     this.#units.set(assigned.name, unit);
+    // Started together, it is ready before what it starts runs: systemd.socket(5), "Default Dependencies".
+    const { Before = [] } = spec.dependencies;
+    this.#neighbours.add(assigned.name, unit, { ...spec.dependencies, Before: [...Before, target] });
     this.#triggers.set(assigned.name, { unit, target });
   }
 

@@ -54,6 +54,31 @@ describe('a timer', () => {
       .leadsTo(submitted(timer));
   });
 
+  it('has what it starts loaded with what that starts in turn, and with what that requires', () => {
+    const target = submission('all.target', {}, { dependencies: { Requires: ['db.service'], Wants: ['job.service'] } });
+    const path = submission('job.path', { activates: 'all.target', machineOf: 'all.target' });
+    const first = submission('job.timer', { activates: 'job.path', machineOf: 'job.path' });
+    given(...[job, submission('db.service'), target, path, first].map((each) => submitted(each)))
+      .when(start)
+      .leadsTo(
+        { type: 'UnitLoadRequested', unit: 'job.path' },
+        { type: 'UnitLoadRequested', unit: 'all.target' },
+        { type: 'UnitLoadRequested', unit: 'db.service' },
+        launch,
+      );
+    given(submitted(first), submitted(path))
+      .when(start)
+      .isRefused('unit-not-found', /submit it first/, [/job\.path starts all\.target/]);
+  });
+
+  it('is refused where what it starts would start it', () => {
+    const path = submission('job.path', { activates: 'job.timer', machineOf: 'job.timer' });
+    const first = submission('job.timer', { activates: 'job.path', machineOf: 'job.path' });
+    given(submitted(path))
+      .when({ type: 'SubmitUnits', units: [{ name: 'job.timer', submission: first }] })
+      .isRefused('invalid-unit', /circle: job\.timer → job\.path → job\.timer/);
+  });
+
   it('takes its past along to another machine; a stop lets it begin anew', () => {
     const elapsed = reported('m1', { timer: { since: 5_000, last: 60_000, next: 90_000 } });
     const moved = [

@@ -1,8 +1,10 @@
 /** Units that start other units when their time has come: those are loaded along with them, on the same machine. */
 import type { ClusterState, UnitRecord } from './clusterState.ts';
+import { requiringKinds } from './dependencies.ts';
 import type { ClusterEvent, NodeEvent } from './events.ts';
 import { type Rejection, reject } from './rejection.ts';
 import type { UnitCommand, UnitRef } from './unit.ts';
+import { UnitGraph } from './unitGraph.ts';
 
 /** What a timer has to know of its past, wherever it is: ms since 1970. */
 export interface TimerTimes {
@@ -15,16 +17,23 @@ export interface TimerTimes {
 /** After these a unit has a machine. */
 const placing: ReadonlySet<UnitCommand['type']> = new Set(['LoadUnits', 'StartUnits', 'RestartUnits']);
 
+/** What each unit starts that a command gives a machine, and what that starts in turn. */
 function targetsOf(
   state: ClusterState,
   { type }: UnitCommand,
   refs: readonly UnitRef[],
 ): [unit: string, target: string][] {
   if (!placing.has(type)) return [];
-  return refs.flatMap(({ name, submission }): [string, string][] => {
-    const target = (submission ?? state.units.get(name))?.placement.activates;
-    return target === undefined ? [] : [[name, target]];
-  });
+  const graph = new UnitGraph(state, refs);
+  const starting = new Set(refs.map(({ name }) => name));
+  const pairs: [string, string][] = [];
+  for (const name of starting) {
+    const target = graph.placementOf(name)?.activates;
+    if (target === undefined) continue;
+    pairs.push([name, target]);
+    starting.add(target);
+  }
+  return pairs;
 }
 
 export function refuseWithoutTarget(
@@ -44,10 +53,29 @@ export function refuseWithoutTarget(
   );
 }
 
-/** What is to be started later has to be there. */
+/** A unit is where the one is that it starts: of those in a circle none would be anywhere. */
+export function refuseStartingCircle(state: ClusterState, refs: readonly UnitRef[]): Rejection | null {
+  const graph = new UnitGraph(state, refs);
+  const startedBy = (name: string) => graph.placementOf(name)?.activates;
+  for (const { name, submission } of refs) {
+    const path = new Set([name]);
+    let next = submission?.placement.activates;
+    while (next !== undefined && !path.has(next)) {
+      path.add(next);
+      next = startedBy(next);
+    }
+    if (next === name)
+      return reject('invalid-unit', `units start each other in a circle: ${[...path, name].join(' → ')}`);
+  }
+  return null;
+}
+
+/** What is to be started later has to be there, and so has what it requires. */
 export function loadTargets(state: ClusterState, command: UnitCommand, refs: readonly UnitRef[]): ClusterEvent[] {
   const coming = new Set(refs.map(({ name }) => name));
   const targets = new Set(targetsOf(state, command, refs).map(([, target]) => target));
+  const graph = new UnitGraph(state, refs);
+  for (const target of targets) for (const other of graph.related(target, requiringKinds)) targets.add(other);
   return [...targets]
     .filter((target) => !coming.has(target) && state.units.get(target)?.desired === 'inactive')
     .map((unit) => ({ type: 'UnitLoadRequested', unit }));

@@ -38,6 +38,11 @@ export class DirectiveReader {
     return this.#file.options.filter((option) => option.section === section);
   }
 
+  /** Everything that is assigned to a directive, also nothing: none of it takes back what came before. */
+  assignments(section: string, name: string): UnitOption[] {
+    return this.all(section).filter((option) => option.name === name);
+  }
+
   /** One value without specifiers; `fallback` where it is not stated, or wrong (which is reported). */
   value<T>(section: string, names: string | string[], parse: (text: string) => Parsed<T>, fallback: T): T {
     const option = this.last(section, ...[names].flat());

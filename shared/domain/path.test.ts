@@ -34,7 +34,7 @@ describe('[Path]', () => {
   it('says everything that is wrong at once, with its line', () => {
     const { spec, problems } = read(
       'a.path',
-      '[Unit]\nConditionPathExists=x\n[Path]\nPathExists=here\nDirectoryMode=9\nUnit=a.timer\n',
+      '[Unit]\nConditionPathExists=x\n[Path]\nPathExists=here\nDirectoryMode=9\nUnit=a.slice\n',
     );
     assert.equal(spec, null);
     for (const pattern of [
@@ -42,7 +42,7 @@ describe('[Path]', () => {
       /^2: ConditionPathExists=x is no absolute path/,
       /^4: .* no absolute path/,
       /^5: .* octal/,
-      /^6: .* starts no service/,
+      /^6: .* is a slice unit/,
     ]) {
       assert.ok(
         problems.some((problem) => pattern.test(problem)),

@@ -45,7 +45,7 @@ export function readPath(reader: DirectiveReader, nameReader: DirectiveReader, u
   }
   return {
     triggers,
-    unit: readTarget(nameReader, section, 'Unit', unit),
+    unit: readTarget(nameReader, section, unit),
     makeDirectory: reader.value(section, 'MakeDirectory', parseBoolean, false),
     directoryMode: reader.value(section, 'DirectoryMode', parseMode, 0o755),
     limit: {

@@ -2,7 +2,7 @@
 import type { DirectiveReader } from './directiveReader.ts';
 import { isAbsolutePath, simplifyPath } from './paths.ts';
 import { parseTimeSpan } from './timeSpan.ts';
-import { readTarget } from './triggerTarget.ts';
+import { readSocketService } from './triggerTarget.ts';
 import type { UnitName } from './unitName.ts';
 import { type Parsed, parseBoolean, parseMode, parseUnsigned } from './values.ts';
 
@@ -50,7 +50,7 @@ export function readSocket(reader: DirectiveReader, nameReader: DirectiveReader,
   const [user, group] = [reader.text(section, 'SocketUser')?.text, reader.text(section, 'SocketGroup')?.text];
   return {
     listeners,
-    unit: readTarget(nameReader, section, 'Service', unit),
+    unit: readSocketService(nameReader, section, unit),
     name: name?.text ?? unit.name,
     backlog: reader.value(section, 'Backlog', parseUnsigned, defaultBacklog),
     mode: reader.value(section, 'SocketMode', parseMode, 0o666),

@@ -47,7 +47,7 @@ export function readTimer(reader: DirectiveReader, unit: UnitName): TimerSpec {
   reader.value(section, 'AccuracySec', parseTimeSpan, 60_000);
   return {
     triggers,
-    unit: readTarget(reader, section, 'Unit', unit),
+    unit: readTarget(reader, section, unit),
     persistent: reader.value(section, 'Persistent', parseBoolean, false),
     randomizedDelayMs: reader.value(section, 'RandomizedDelaySec', parseFinite, 0),
     fixedRandomDelay: reader.value(section, 'FixedRandomDelay', parseBoolean, false),

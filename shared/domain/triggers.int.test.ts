@@ -19,8 +19,8 @@ const truths = fc.constantFrom('yes', 'no', 'On', '0', 'maybe', 'y', 'tru');
 const modes = fc.constantFrom('0644', '755', '8', '07777', '17777', '-1', 'x');
 const numbers = fc.constantFrom('0', '5', '4294967295', '4294967296', '-1', 'x', '1.5');
 const paths = fc.constantFrom('/a', '/a//b/', 'a', './a', '/a/*.x', '/');
-/** No targets of other types, and no templates: those are refused here alone. */
-const targets = fc.constantFrom('a.service', 'a b.service', 'a', 'x@y.service');
+/** No units of types that the machine's own systemd has, and no templates: those are refused here alone. */
+const targets = fc.constantFrom('a.service', 'a b.service', 'a', 'x@y.service', 'a.target', 'a.socket', 'a.timer', '');
 const addresses = fc.constantFrom(
   '80',
   '0',
@@ -70,7 +70,7 @@ const sections: Record<string, Record<string, fc.Arbitrary<string>>> = {
     Backlog: numbers,
     TriggerLimitIntervalSec: spans,
     TriggerLimitBurst: numbers,
-    Service: targets,
+    Service: targets.filter((target) => target !== ''),
   },
 };
 

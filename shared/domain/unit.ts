@@ -1,4 +1,4 @@
-import { isActivated, loadTargets, refuseWithoutTarget, rewoundTimer } from './activation.ts';
+import { isActivated, loadTargets, refuseStartingCircle, refuseWithoutTarget, rewoundTimer } from './activation.ts';
 import { awaitUntold, evolveAwaiting, noteLeaving, noteLeft } from './awaiting.ts';
 import { addCpus, type ClusterState, type DesiredState, type UnitRecord } from './clusterState.ts';
 import { refuseContradictions } from './contradictions.ts';
@@ -60,6 +60,7 @@ export function decideUnits(state: ClusterState, command: UnitCommand): ClusterE
     refuseUnknown(state, refs) ??
     refuseChanged(state, command, refs) ??
     refuseCircle(state, refs) ??
+    refuseStartingCircle(state, refs) ??
     refuseContradictions(state, refs) ??
     refuseWithoutTarget(state, command, refs) ??
     refuseReload(state, command) ??

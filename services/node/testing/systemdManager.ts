@@ -56,7 +56,7 @@ export interface ShownUnit {
 }
 
 export interface SystemdManager {
-  /** Starts all its units, together. */
+  /** Starts its units, together. */
   start(): Promise<void>;
   stop(units: readonly string[]): Promise<void>;
   show(units: readonly string[]): Promise<Map<string, ShownUnit>>;
@@ -64,8 +64,11 @@ export interface SystemdManager {
   close(): Promise<void>;
 }
 
-/** @param units their texts, by name. */
-export async function startSystemd(units: Readonly<Record<string, string>>): Promise<SystemdManager> {
+/** @param units their texts, by name. @param started those that `start` starts. Default: all. */
+export async function startSystemd(
+  units: Readonly<Record<string, string>>,
+  started: readonly string[] = Object.keys(units),
+): Promise<SystemdManager> {
   const directory = await mkdtemp(join(tmpdir(), 'flotilla-systemd-'));
   const files = join(directory, 'units');
   await mkdir(files);
@@ -73,7 +76,7 @@ export async function startSystemd(units: Readonly<Record<string, string>>): Pro
     (name) => [`${name}.target`, '[Unit]\nDescription=x\n'] as const,
   );
   // What a target wants is also kept in memory when it has ended.
-  const all = ['all.target', `[Unit]\nDefaultDependencies=no\nWants=${Object.keys(units).join(' ')}\n`] as const;
+  const all = ['all.target', `[Unit]\nDefaultDependencies=no\nWants=${started.join(' ')}\n`] as const;
   for (const [name, text] of [...targets, all, ...Object.entries(units)]) await writeFile(join(files, name), text);
   const env = {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
