@@ -16,6 +16,8 @@ test('an assignment is taken as it was sent', () => {
     goal: 2,
     restart: 0,
     cluster: 'c1',
+    timer: { last: 5 },
+    monitored: { unit: 'b.service', result: 'exit-code', exit: { code: 1 }, invocation: 'id' },
   };
   const assignment = { ...good, units: [unit] };
   assert.deepEqual(

@@ -5,6 +5,7 @@ import type { ActivityRequest, Assignment, HeartbeatReply, JournalRequest } from
 import type { PipeMessage } from '../../shared/protocol/pipe.ts';
 import type { NumberedLeases } from './leaseFile.ts';
 
+const exit = z.union([z.object({ code: z.number().int() }), z.object({ signal: z.string() })]);
 const assignment = z.object({
   machine: z.string(),
   cluster: z.string(),
@@ -22,6 +23,9 @@ const assignment = z.object({
       reload: z.number().int().optional(),
       awaits: z.string().optional(),
       cluster: z.string().optional(),
+      monitored: z
+        .object({ unit: z.string(), result: z.string(), exit: exit.optional(), invocation: z.string().optional() })
+        .optional(),
       timer: z.object({ since: z.number().optional(), last: z.number().optional() }).optional(),
     }),
   ),

@@ -86,13 +86,14 @@ async function stillChanging({ triggers }: PathSpec, before: readonly Sighting[]
 
 function triggered(context: PathContext): Partial<PathContext> {
   const { clock, path, assigned, found, starts, activate } = context;
+  const told = { TRIGGER_UNIT: assigned.name, ...(found === null ? {} : { TRIGGER_PATH: found }) };
   return triggerWithin({
     unit: path.unit,
     because: `started ${path.unit} because of ${found}`,
     limit: path.limit,
     starts,
     now: clock.monotonicNow(),
-    activate: () => activate(path.unit, `${assigned.name}: ${found}`),
+    activate: () => activate(path.unit, `${assigned.name}: ${found}`, told),
   });
 }
 

@@ -61,7 +61,7 @@ function triggered(context: SocketContext): Partial<SocketContext> {
     limit: socket.limit,
     starts,
     now: clock.monotonicNow(),
-    activate: () => activate(socket.unit, `${assigned.name}: somebody calls`),
+    activate: () => activate(socket.unit, `${assigned.name}: somebody calls`, {}),
   });
 }
 

@@ -28,7 +28,7 @@ import {
   whileActive,
   wished,
 } from './triggeringUnit.ts';
-import type { TriggeringUnit, UnitHandlers } from './unit.ts';
+import type { TriggeringUnit, UnitHandlers, Variables } from './unit.ts';
 import type { Failure } from './unitContext.ts';
 
 export interface TimerInput extends TriggerInput {
@@ -108,6 +108,16 @@ function begunAnew(clock: Clock, wish: Partial<TriggerWish>): Partial<TimerConte
   return wish.startWished ? { ...wish, since: now, watchedSince: now } : wish;
 }
 
+/** What its unit is told: systemd.exec(5), `TRIGGER_UNIT`. Times in µs. */
+function variablesOf({ assigned, clock, bootedAt }: TimerContext): Variables {
+  const us = (ms: number) => String(Math.round(ms * 1000));
+  return {
+    TRIGGER_UNIT: assigned.name,
+    TRIGGER_TIMER_REALTIME_USEC: us(clock.now()),
+    TRIGGER_TIMER_MONOTONIC_USEC: us(clock.monotonicNow() - bootedAt),
+  };
+}
+
 const timerMachine = setup({
   types: { input: {} as TimerInput, context: {} as TimerContext, events: {} as TriggerEvent },
   actors: {
@@ -147,8 +157,9 @@ const timerMachine = setup({
       return { last: Math.max(clock.now(), Math.ceil(clock.now() - late)), dueAt: null, next: null };
     }),
     /** The unit's report comes back as an event, after this. */
-    startUnit: assign(({ context: { timer, assigned, activate } }) => {
-      const problem = activate(timer.unit, `${assigned.name} elapsed`);
+    startUnit: assign(({ context }) => {
+      const { timer, assigned, activate } = context;
+      const problem = activate(timer.unit, `${assigned.name} elapsed`, variablesOf(context));
       if (problem !== null) return { result: 'resources' as const, reason: problem };
       return { reason: `started ${timer.unit}` };
     }),

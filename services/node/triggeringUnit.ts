@@ -4,7 +4,7 @@ import type { AssignedUnit } from '../../shared/protocol/node.ts';
 import type { Standing } from './policy/ordering.ts';
 import type { Result } from './policy/restart.ts';
 import type { TargetState } from './targets.ts';
-import type { TriggeringUnit, UnitHandlers } from './unit.ts';
+import type { TriggeringUnit, UnitHandlers, Variables } from './unit.ts';
 import type { Failure } from './unitContext.ts';
 
 export type TriggerEvent =
@@ -22,8 +22,8 @@ export interface TriggerInput {
   rest: UnitReport | null;
   /** Tests its conditions and asserts: what becomes of the start, or null. Null: it has none. */
   conditions: (() => Promise<Failure | null>) | null;
-  /** Starts the unit; returns why that is not possible, or null. */
-  activate: (unit: string, reason: string) => string | null;
+  /** Starts the unit, whose commands are told something; returns why that is not possible, or null. */
+  activate: (unit: string, reason: string, told: Variables) => string | null;
 }
 
 /** What is wished of one of them. */

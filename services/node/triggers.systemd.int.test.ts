@@ -24,6 +24,16 @@ const here = '%DIRECTORY%';
 const soon = 'OnActiveSec=100ms\nAccuracySec=1ms';
 const says = (what: string) => `Type=oneshot\nExecStart=/bin/sh -c 'echo ${what} >> ${here}/trace'`;
 
+/** What each command of a service is told of what has started it; of times only whether they are told. */
+const told = ['ExecCondition', 'ExecStartPre', 'ExecStart', 'ExecStartPost', 'ExecStop', 'ExecStopPost']
+  .map((directive) => {
+    const times = '$${TRIGGER_TIMER_REALTIME_USEC:+real} $${TRIGGER_TIMER_MONOTONIC_USEC:+monotonic}';
+    return `${directive}=/bin/sh -c 'echo %p ${directive} "<$TRIGGER_UNIT|$TRIGGER_PATH|${times}>" >> ${here}/trace'`;
+  })
+  .join('\n');
+const calls = (socket: string) =>
+  `ExecStart=/usr/bin/perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Peer => "${here}/${socket}") or die; sleep 1000'`;
+
 /** Units; those with `started` are started, the others only there. */
 const units: Record<string, { text: string; started?: true; ends: string }> = {
   'site.timer': { started: true, text: `[Timer]\n${soon}\nUnit=site.target`, ends: 'active running' },
@@ -56,6 +66,26 @@ const units: Record<string, { text: string; started?: true; ends: string }> = {
   },
   'lacks.path': { started: true, text: `[Path]\nPathExists=${here}/none`, ends: 'active waiting' },
   'lacks.service': { text: `[Service]\n${says('lacks')}`, ends: 'inactive dead' },
+  'times.timer': { started: true, text: `[Timer]\n${soon}`, ends: 'active elapsed' },
+  'times.service': { text: `[Service]\nType=oneshot\n${told}`, ends: 'inactive dead' },
+  'finds.path': { started: true, text: `[Path]\nPathExists=/none\nPathExists=/bin/sh`, ends: 'active running' },
+  'finds.service': { text: `[Service]\nType=oneshot\nRemainAfterExit=yes\n${told}`, ends: 'active exited' },
+  'called.socket': { started: true, text: `[Socket]\nListenStream=${here}/called`, ends: 'active running' },
+  'called.service': { text: `[Service]\nType=oneshot\nRemainAfterExit=yes\n${told}`, ends: 'active exited' },
+  'calls.service': {
+    started: true,
+    text: `[Unit]\nAfter=called.socket\n[Service]\n${calls('called')}`,
+    ends: 'active running',
+  },
+  'started.service': { started: true, text: `[Service]\nType=oneshot\n${told}`, ends: 'inactive dead' },
+  'wants.timer': { started: true, text: `[Timer]\n${soon}\nUnit=wants.target`, ends: 'active running' },
+  'wants.target': { text: '[Unit]\nWants=pulled.service', ends: 'active active' },
+  'pulled.service': { text: `[Service]\nType=oneshot\n${told}`, ends: 'inactive dead' },
+  'again.timer': { started: true, text: `[Timer]\n${soon}`, ends: 'active elapsed' },
+  'again.service': {
+    text: `[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1h\n[Service]\nType=oneshot\nRestart=on-failure\nRestartSec=1ms\n${told}\nExecStart=/bin/false`,
+    ends: 'failed failed',
+  },
   // What is asked for and what is handed over go together: the socket is open before the service runs.
   'asks.service': {
     started: true,

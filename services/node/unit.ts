@@ -4,6 +4,9 @@ import type { ServiceSpec } from '../../shared/domain/unitSpec.ts';
 import type { AssignedUnit, EndedCommand } from '../../shared/protocol/node.ts';
 import type { Gate, Standing } from './policy/ordering.ts';
 
+/** Of an environment, by name. */
+export type Variables = Readonly<Record<string, string>>;
+
 /** A unit of whatever kind, as the registry of the node handles it. */
 export interface Unit {
   readonly assigned: AssignedUnit;
@@ -17,8 +20,8 @@ export interface Unit {
   /** Its commands that have ended since it was last started. */
   ended(): EndedCommand[];
   setGoal(assigned: AssignedUnit): void;
-  /** Another unit starts it, whether it is launched or only loaded. */
-  activate(reason: string): void;
+  /** Another unit starts it, whether it is launched or only loaded. `told`: variables for its commands. */
+  activate(reason: string, told?: Variables): void;
   /** Stops it for good and removes its traces; then `onGone` is called. */
   retire(reason: string): void;
   /** It must not run until it is resumed: it is stopped, and what is wished of it waits. */

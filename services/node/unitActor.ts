@@ -48,7 +48,7 @@ export function createUnit(input: UnitInput, handlers: UnitHandlers): DependentU
     report,
     ended: () => actor.getSnapshot().context.ended.list(),
     setGoal: (assigned) => actor.send({ type: 'SET_GOAL', assigned }),
-    activate: (reason) => actor.send({ type: 'ACTIVATE', reason }),
+    activate: (reason, told = {}) => actor.send({ type: 'ACTIVATE', reason, told }),
     retire: (reason) => actor.send({ type: 'RETIRE', reason }),
     suspend: (reason) => actor.send({ type: 'SUSPEND', reason }),
     resume: () => actor.send({ type: 'RESUME' }),

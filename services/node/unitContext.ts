@@ -9,7 +9,8 @@ import { EndedCommands } from './endedCommands.ts';
 import { type Gate, openGate } from './policy/ordering.ts';
 import { isResult, type Result, recentStarts, resultOf } from './policy/restart.ts';
 import { type Notices, noNotices } from './runtime/notify/notices.ts';
-import { type Exit, exitOfFailedStart, type MainProcess, type PassedSockets } from './runtime/runtime.ts';
+import { type Exit, exitOfFailedStart, type MainProcess, type PassedSockets, reportedExit } from './runtime/runtime.ts';
+import type { Variables } from './unit.ts';
 import { type CommandsOutcome, describeExit, type Runtimes } from './unitCommands.ts';
 import { type Deadlines, noDeadlines, noticesOf } from './unitNotices.ts';
 
@@ -48,6 +49,8 @@ export interface UnitContext extends Omit<UnitInput, 'suspended' | 'gate'> {
   expelled: boolean;
   /** Another unit (a timer) started it, though it is only loaded: it may run until it ends or is told to stop. */
   activated: boolean;
+  /** What that unit lets it know. */
+  told: Variables;
   /** A start was wished since the unit was last started. */
   startWished: boolean;
   restartWished: boolean;
@@ -89,7 +92,7 @@ export type UnitEvent =
   /** Stop for good and clean up. */
   | { type: 'RETIRE'; reason: string }
   /** Another unit starts it. */
-  | { type: 'ACTIVATE'; reason: string }
+  | { type: 'ACTIVATE'; reason: string; told: Variables }
   /** Its lease has run out: it must not run until it is resumed. */
   | { type: 'SUSPEND'; reason: string }
   | { type: 'RESUME' }
@@ -117,6 +120,7 @@ export function initialContext(input: UnitInput): UnitContext {
     suspended: input.suspended ? { resumes: rest === null } : null,
     expelled: false,
     activated,
+    told: {},
     startWished: assigned.desired === 'launched' && (rest === null || isNewStart(rest, assigned)),
     restartWished: false,
     reloadWished: false,
@@ -125,11 +129,11 @@ export function initialContext(input: UnitInput): UnitContext {
     health: null,
     mainIndex: 0,
     controls: new Set(),
-    invocation: null,
+    invocation: rest?.invocation ?? null,
     ended: new EndedCommands(),
     ...nothingSaid(),
     result: isResult(rest?.result) ? rest.result : 'success',
-    exit: rest?.exit ? exitOf(rest.exit) : null,
+    exit: rest?.exit ? reportedExit(rest.exit) : null,
     reason: rest?.reason ?? '',
     starts: [],
     restarts: rest?.restarts ?? 0,
@@ -146,11 +150,6 @@ function isNewStart(rest: UnitReport, { goal, reload }: AssignedUnit): boolean {
   return rest.goal < goal && goal !== reload;
 }
 
-function exitOf(reported: NonNullable<UnitReport['exit']>): Exit {
-  if ('code' in reported) return { kind: 'exited', code: reported.code };
-  return { kind: 'killed', signal: reported.signal };
-}
-
 /** The wishes that a new goal brings with it. A start that is wished anew is not held back by the start limit. */
 export function wishes(context: UnitContext, assigned: AssignedUnit): Partial<UnitContext> {
   const launched = assigned.desired === 'launched';
@@ -164,6 +163,7 @@ export function wishes(context: UnitContext, assigned: AssignedUnit): Partial<Un
     assigned,
     ...(stops ? { reason: 'a stop was asked for' } : restarts ? { reason: 'a restart was asked for' } : {}),
     activated,
+    ...(isNew ? { told: {} } : {}),
     startWished:
       (launched && isNew && assigned.goal !== assigned.reload) || ((launched || activated) && context.startWished),
     reloadWished: launched && (context.reloadWished || (assigned.reload ?? 0) > (context.assigned.reload ?? 0)),
@@ -203,8 +203,11 @@ export function isLaunched({ assigned, activated }: UnitContext): boolean {
 }
 
 /** Another unit starts it. */
-export function activated({ assigned }: UnitContext, reason: string): Partial<UnitContext> {
-  return { activated: assigned.desired !== 'launched', startWished: true, reason };
+export function activated(
+  { assigned }: UnitContext,
+  { reason, told }: { reason: string; told: Variables },
+): Partial<UnitContext> {
+  return { activated: assigned.desired !== 'launched', startWished: true, reason, told };
 }
 
 /** A fresh activation. */

@@ -1,10 +1,11 @@
 /** Environment of a unit's commands: systemd.exec(5), "ENVIRONMENT" and "ENVIRONMENT VARIABLES SET". */
 import { readFile, stat } from 'node:fs/promises';
 import { parseEnvironmentFile } from '../../shared/domain/environmentFile.ts';
+import type { MonitoredEnd } from '../../shared/domain/triggering.ts';
 import type { ServiceSpec } from '../../shared/domain/unitSpec.ts';
 import type { Result } from './policy/restart.ts';
 import { loginVariables } from './runtime/process/accounts.ts';
-import { type Exit, type MainProcess, StartError } from './runtime/runtime.ts';
+import { type Exit, type MainProcess, reportedExit, StartError } from './runtime/runtime.ts';
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -79,6 +80,18 @@ export function controlEnvironment(
     ...(main?.pid !== undefined && exit === null ? { MAINPID: String(main.pid) } : {}),
     ...(stops ? { SERVICE_RESULT: result, ...(exit ? exitVariables(exit) : {}) } : {}),
   };
+}
+
+/** What a start is told of the unit that was to have it started by its end: systemd.exec(5), `MONITOR_SERVICE_RESULT`. */
+export function monitorVariables({ unit, result, exit, invocation }: MonitoredEnd): Record<string, string> {
+  const ended = exit === undefined ? {} : exitVariables(reportedExit(exit));
+  const variables = {
+    UNIT: unit,
+    SERVICE_RESULT: result,
+    ...ended,
+    ...(invocation ? { INVOCATION_ID: invocation } : {}),
+  };
+  return Object.fromEntries(Object.entries(variables).map(([name, value]) => [`MONITOR_${name}`, value]));
 }
 
 function exitVariables(exit: Exit): Record<string, string> {

@@ -20,7 +20,7 @@ import { createSocket, type SocketUnit } from './socketActor.ts';
 import type { SocketSite } from './sockets/socketHolder.ts';
 import { Targets } from './targets.ts';
 import { createTimer } from './timerActor.ts';
-import type { TriggeringUnit, Unit, UnitHandlers } from './unit.ts';
+import type { TriggeringUnit, Unit, UnitHandlers, Variables } from './unit.ts';
 import { createUnit } from './unitActor.ts';
 import type { Runtimes } from './unitCommands.ts';
 import { unitEnvironment } from './unitEnvironment.ts';
@@ -301,7 +301,7 @@ export class UnitRegistry {
       rest,
       conditions: isTested ? () => testConditions({ spec, machine }) : null,
       target: () => this.#targets.get(target),
-      activate: (unit: string, reason: string) => this.#activate(unit, reason),
+      activate: (unit: string, reason: string, told: Variables) => this.#activate(unit, reason, told),
     };
     const remembered = async () => this.#options.remembered?.();
     const ofTimer = { bootedAt: this.#bootedAt, localZone, random, remembered };
@@ -329,12 +329,12 @@ export class UnitRegistry {
   }
 
   /** Starts a unit of this machine for another one; says why it cannot, or null. */
-  #activate(name: string, reason: string): string | null {
+  #activate(name: string, reason: string, told: Variables): string | null {
     const unit = this.#units.get(name);
     if (unit === undefined) return this.#unloadable.get(name)?.report.reason ?? `${name} is not on this machine`;
     this.#neighbours.together(() => {
       for (const other of this.#neighbours.startedWith(name)) this.#units.get(other.unit)?.activate(other.reason);
-      unit.activate(reason);
+      unit.activate(reason, told);
     });
     return null;
   }

@@ -57,10 +57,16 @@ export function reportOf(state: UnitState, context: UnitContext): UnitReport {
     ...(main?.pid !== undefined && exit === null ? { pid: main.pid } : {}),
     ...(main?.container !== undefined && exit === null ? { container: main.container } : {}),
     ...(main !== null && health !== null && exit === null ? { health } : {}),
+    ...(isMonitored(context) && context.invocation !== null ? { invocation: context.invocation } : {}),
     ...(restarts > 0 ? { restarts } : {}),
     ...(reloadFailure !== null && main !== null && exit === null ? { reloadFailure } : {}),
     ...(status !== null && main !== null && exit === null ? { status } : {}),
   };
+}
+
+/** Another unit is started when it ends, and is told of that. */
+function isMonitored({ spec: { dependencies } }: UnitContext): boolean {
+  return dependencies.OnFailure !== undefined || dependencies.OnSuccess !== undefined;
 }
 
 /** What keeps it from starting, though that is wished. */

@@ -173,9 +173,9 @@ export const unitSetup = setup({
   },
   actions: {
     setGoal: assign(({ context, event }) => (event.type === 'SET_GOAL' ? wishes(context, event.assigned) : {})),
-    activate: assign(({ context, event }) => (event.type === 'ACTIVATE' ? activated(context, event.reason) : {})),
+    activate: assign(({ context, event }) => (event.type === 'ACTIVATE' ? activated(context, event) : {})),
     /** What another unit started has ended. */
-    rest: assign({ activated: false }),
+    rest: assign({ activated: false, told: {} }),
     retire: assign({ retiring: true, reason: ({ event }) => reasonIn(event) }),
     suspend: assign({ suspended: { resumes: true }, reason: ({ event }) => reasonIn(event) }),
     suspendAtRest: assign(({ context }) => ({ suspended: { resumes: context.startWished } })),

@@ -4,10 +4,11 @@ import type { Health } from '../../shared/domain/health.ts';
 import { type ConditionFacts, unmetCondition } from '../../shared/domain/testConditions.ts';
 import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
 import { type Exit, exitOfFailedStart, listenVariables, type MainProcess, StartError } from './runtime/runtime.ts';
+import type { Variables } from './unit.ts';
 import { type CommandsOutcome, resolveCommand, runCommands, runtimeFor } from './unitCommands.ts';
 import { type Failure, hasMain, type UnitContext } from './unitContext.ts';
 import { makeDirectories } from './unitDirectories.ts';
-import { type ControlList, controlEnvironment, unitEnvironment } from './unitEnvironment.ts';
+import { type ControlList, controlEnvironment, monitorVariables, unitEnvironment } from './unitEnvironment.ts';
 
 /** How long it is waited before a runtime that did not answer is asked again. */
 export const engineRetryMs = 1_000;
@@ -71,7 +72,8 @@ export async function runList(
   try {
     const { main, exit } = hasMain(context) ? context : { main: null, exit: null };
     const told = { main, exit, result: context.result };
-    const environment = controlEnvironment(await environmentOf(context), directive, told);
+    const ofStart = directive === 'execStartPre' ? startVariables(context) : {};
+    const environment = controlEnvironment(await environmentOf(context, ofStart), directive, told);
     const commands = service[directive];
     return await runCommands(
       { directive, unit: assigned.name, service, commands, environment, runtimes, clock, running, ended, timeoutMs },
@@ -83,10 +85,18 @@ export async function runList(
 }
 
 /** Of all its commands; what they are told of is made for that. */
-async function environmentOf({ spec: { service }, given, invocation }: UnitContext): Promise<Record<string, string>> {
-  const ofActivation = invocation === null ? {} : { INVOCATION_ID: invocation };
+async function environmentOf(
+  { spec: { service }, given, invocation, told }: UnitContext,
+  ofCommand: Variables = {},
+): Promise<Record<string, string>> {
+  const ofActivation = { ...(invocation === null ? {} : { INVOCATION_ID: invocation }), ...told, ...ofCommand };
   const directories = await makeDirectories(service);
   return { ...directories, ...(await unitEnvironment(service, { ...given?.(), ...ofActivation })) };
+}
+
+/** What `ExecStartPre=` and `ExecStart=` alone are told. */
+function startVariables({ assigned: { monitored } }: UnitContext): Variables {
+  return monitored ? monitorVariables(monitored) : {};
 }
 
 /** @throws {StartError} */
@@ -100,7 +110,7 @@ export async function startMain(context: UnitContext): Promise<MainProcess> {
   try {
     const sockets = context.sockets?.() ?? null;
     const listening = sockets ? listenVariables(sockets.names) : {};
-    const environment = { ...(await environmentOf(context)), ...listening };
+    const environment = { ...(await environmentOf(context, startVariables(context))), ...listening };
     const command = resolveCommand(written, environment);
     const runtime = runtimeFor(runtimes, service, written);
     if (sockets && runtime.kind === 'docker') throw new StartError(`${unit} is a container, and is handed no sockets`);

@@ -103,6 +103,33 @@ describe('a unit that has failed', () => {
     assert.match(JSON.stringify(events), /a circle/);
   });
 
+  test('tells what it starts how it has ended, until that is wished anew', () => {
+    const state = fold([
+      ...base,
+      said('a.service', { ...up, invocation: 'first' }),
+      said('a.service', { ...failed, exit: { code: 3 }, invocation: 'first' }),
+    ]);
+    decided(state);
+    const monitored = () => state.units.get('alarm.service')?.monitored;
+    assert.deepEqual(monitored(), { unit: 'a.service', result: 'exit-code', exit: { code: 3 }, invocation: 'first' });
+    evolve(state, { type: 'UnitRestartRequested', unit: 'alarm.service' }, { seq: 2_000, at: 0 });
+    assert.equal(monitored(), undefined);
+  });
+
+  test('tells nothing where others may start it too, and no more than is known where it was started again since', () => {
+    const two = fold([
+      ...base,
+      ...running('b.service', { OnSuccess: ['alarm.service'] }),
+      said('a.service', up),
+      said('a.service', failed),
+    ]);
+    decided(two);
+    assert.equal(two.units.get('alarm.service')?.monitored, undefined);
+    const again = fold([...base, said('a.service', up), said('a.service', failed), said('a.service', up)]);
+    decided(again);
+    assert.deepEqual(again.units.get('alarm.service')?.monitored, { unit: 'a.service', result: 'exit-code' });
+  });
+
   test('is remembered in a snapshot', () => {
     const state = restoreState(serializeState(fold([...base, said('a.service', up), said('a.service', failed)])));
     assert.equal(starts(decided(state)).length, 1);

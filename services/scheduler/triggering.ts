@@ -1,7 +1,7 @@
 import type { ClusterState } from '../../shared/domain/clusterState.ts';
 import type { ClusterEvent } from '../../shared/domain/events.ts';
 import { isRejection } from '../../shared/domain/rejection.ts';
-import { type OpenTrigger, openTriggers } from '../../shared/domain/triggering.ts';
+import { monitoredEnd, type OpenTrigger, openTriggers } from '../../shared/domain/triggering.ts';
 import { handleUnits } from './handleCommand.ts';
 
 /** Whether a unit has failed, or ended, and has not yet started what its `OnFailure=` or `OnSuccess=` names. */
@@ -39,12 +39,15 @@ function leadsTo(state: ClusterState, from: string, to: string): boolean {
 }
 
 /** The events that start it, or why it cannot be. */
-function start(state: ClusterState, name: string, { unit, kind, result }: OpenTrigger): ClusterEvent[] | string {
+function start(state: ClusterState, name: string, open: OpenTrigger): ClusterEvent[] | string {
+  const { unit, kind, result } = open;
   if (leadsTo(state, name, unit)) return `it would have ${unit} started again: a circle`;
   const decided = handleUnits(state, { type: 'StartUnits', units: [{ name }] });
   if (isRejection(decided)) return [decided.message, ...decided.details].join('; ');
   const reason = `${kind}= of ${unit}, which ${kind === 'OnFailure' ? `has failed (${result})` : 'has ended'}`;
+  const monitored = monitoredEnd(state, open, name);
+  const why = { reason, ...(monitored ? { monitored } : {}) };
   return decided.events.map((event) =>
-    event.type === 'UnitLaunchRequested' && event.unit === name ? { ...event, reason } : event,
+    event.type === 'UnitLaunchRequested' && event.unit === name ? { ...event, ...why } : event,
   );
 }

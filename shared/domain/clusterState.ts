@@ -7,7 +7,7 @@ import type { Rebalance } from './rebalance.ts';
 import type { Failing, Rescheduled } from './rescheduling.ts';
 import type { Rollout } from './rollout.ts';
 import { Index, Table } from './table.ts';
-import type { Triggers } from './triggering.ts';
+import type { MonitoredEnd, Triggers } from './triggering.ts';
 import type { Placement, Resources } from './unitSpec.ts';
 
 /** fleet's words for what is wished of a unit: known, placed, running. */
@@ -37,6 +37,8 @@ export interface UnitRecord {
   readonly timer?: Readonly<TimerTimes>;
   /** Sequence of the last `UnitReloadRequested`; absent: there was none. */
   readonly reload?: number;
+  /** It was last started because that unit has ended; absent: it was not. */
+  readonly monitored?: MonitoredEnd;
 }
 
 export interface UnitPlace {

@@ -7,7 +7,7 @@ import type { TimerTimes } from './activation.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Health } from './health.ts';
 import type { RolloutOutcome, RolloutTerms } from './rollout.ts';
-import type { TriggerKind } from './triggering.ts';
+import type { MonitoredEnd, TriggerKind } from './triggering.ts';
 import type { UnitSubmission } from './unit.ts';
 import type { Placement, Resources } from './unitSpec.ts';
 
@@ -59,8 +59,11 @@ export type ClusterEvent =
       unsupported?: string[];
     }
   | { type: 'UnitDestroyed'; unit: string }
-  /** `reason`: where it was not asked for, but comes with another unit's start, stop or restart. */
-  | { type: 'UnitLaunchRequested'; unit: string; reason?: string }
+  /**
+   * `reason`: where it was not asked for, but comes with another unit's start, stop or restart. `monitored`: the end of
+   * the unit that names it in `OnFailure=` or `OnSuccess=`.
+   */
+  | { type: 'UnitLaunchRequested'; unit: string; reason?: string; monitored?: MonitoredEnd }
   | { type: 'UnitLoadRequested'; unit: string; reason?: string }
   | { type: 'UnitUnloadRequested'; unit: string }
   | { type: 'UnitRestartRequested'; unit: string; reason?: string }
@@ -179,6 +182,8 @@ export interface UnitReport {
   container?: string;
   /** What its health check says, while it runs and has one. */
   health?: Health;
+  /** Id of its activation; told where other units are to know it (`OnFailure=`, `OnSuccess=`). */
+  invocation?: string;
   /** How often it was restarted by `Restart=`. */
   restarts?: number;
   /** Why its last reload failed; it runs on. Absent: it did not, or there was none. */

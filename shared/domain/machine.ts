@@ -168,6 +168,7 @@ function reportedState(event: Reported, since: number): ReportedState {
   const { unit, hash, load, active, sub, result, goal, reason } = event;
   const state: ReportedState = { unit, hash, load, active, sub, result, goal, reason, since };
   if (event.exit !== undefined) state.exit = event.exit;
+  if (event.invocation !== undefined) state.invocation = event.invocation;
   if (event.pid !== undefined) state.pid = event.pid;
   if (event.container !== undefined) state.container = event.container;
   if (event.health !== undefined) state.health = event.health;

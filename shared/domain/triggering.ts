@@ -3,9 +3,20 @@
  * be started stands in the state from the report on, so that no leader forgets it, and none does it twice.
  */
 import type { ClusterState } from './clusterState.ts';
-import type { ClusterEvent, ReportedState } from './events.ts';
+import { keyOf } from './dependencies.ts';
+import type { ClusterEvent, ReportedState, UnitReport } from './events.ts';
 
 export type TriggerKind = 'OnFailure' | 'OnSuccess';
+
+/** How a unit ended whose `OnFailure=` or `OnSuccess=` starts another one, which is told of it: systemd.exec(5). */
+export interface MonitoredEnd {
+  readonly unit: string;
+  readonly result: string;
+  /** Of its main process; absent: it had none. */
+  readonly exit?: UnitReport['exit'] | undefined;
+  /** Id of the activation that has ended; absent: an earlier agent began it. */
+  readonly invocation?: string | undefined;
+}
 
 /** Of a unit on one machine. */
 export interface Trigger {
@@ -61,6 +72,24 @@ export function openTriggers(state: ClusterState): OpenTrigger[] {
       }),
     )
     .sort((a, b) => (a.unit < b.unit || (a.unit === b.unit && a.machine < b.machine) ? -1 : 1));
+}
+
+/** What is told of it to a unit that it starts; undefined where several may start that one, as under systemd. */
+export function monitoredEnd(
+  state: ClusterState,
+  { unit, machine, result }: OpenTrigger,
+  started: string,
+): MonitoredEnd | undefined {
+  const kinds: TriggerKind[] = ['OnFailure', 'OnSuccess'];
+  const naming = new Set(kinds.flatMap((kind) => [...state.dependents.get(keyOf(kind, started))]));
+  const isLoaded = (name: string) => (state.units.get(name)?.desired ?? 'inactive') !== 'inactive';
+  if ([...naming].filter(isLoaded).length > 1) return undefined;
+  const report = state.reports.get(machine)?.get(unit);
+  // It may have been started again since.
+  if (report?.result !== result || (report.active !== 'failed' && report.active !== 'inactive'))
+    return { unit, result };
+  const { exit, invocation } = report;
+  return { unit, result, ...(exit ? { exit } : {}), ...(invocation === undefined ? {} : { invocation }) };
 }
 
 /** Something has been done about it. */

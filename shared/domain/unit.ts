@@ -188,7 +188,8 @@ export function evolveUnit(state: ClusterState, event: UnitEvent, seq: number): 
       awaitUntold(state, unit, seq);
       return applyDestroyed(state, unit);
     case 'UnitLaunchRequested':
-      return applyWish(state, unit, 'launched', seq, event.reason ?? 'it was started');
+      applyWish(state, unit, 'launched', seq, event.reason ?? 'it was started');
+      return noteMonitored(state, event);
     case 'UnitLoadRequested':
       return applyWish(state, unit, 'loaded', seq, 'it was loaded');
     case 'UnitUnloadRequested':
@@ -196,7 +197,7 @@ export function evolveUnit(state: ClusterState, event: UnitEvent, seq: number): 
       return applyWish(state, unit, 'inactive', seq, '');
     case 'UnitRestartRequested':
       state.failing.delete(unit.name);
-      return state.units.set(unit.name, { ...unit, ...rewoundTimer(unit), restart: seq, goal: seq });
+      return state.units.set(unit.name, { ...unmonitored(unit), ...rewoundTimer(unit), restart: seq, goal: seq });
     case 'UnitReloadRequested':
       return state.units.set(unit.name, { ...unit, reload: seq, goal: seq });
     case 'UnitTriggered':
@@ -266,7 +267,8 @@ function applyDestroyed(state: ClusterState, unit: UnitRecord): void {
 
 function applyWish(state: ClusterState, unit: UnitRecord, desired: DesiredState, seq: number, why: string): void {
   state.failing.delete(unit.name);
-  state.units.set(unit.name, { ...unit, ...(desired === 'launched' ? {} : rewoundTimer(unit)), desired, goal: seq });
+  const past = desired === 'launched' ? {} : rewoundTimer(unit);
+  state.units.set(unit.name, { ...unmonitored(unit), ...past, desired, goal: seq });
   if (desired === 'inactive') {
     state.moving.delete(unit.name);
     for (const machine of Object.keys(unit.machines)) release(state, unit, machine);
@@ -275,6 +277,19 @@ function applyWish(state: ClusterState, unit: UnitRecord, desired: DesiredState,
   } else if (unit.desired === 'inactive') {
     want(state, unit.name, why);
   }
+}
+
+function noteMonitored(
+  state: ClusterState,
+  { unit: name, monitored }: Extract<UnitEvent, { type: 'UnitLaunchRequested' }>,
+): void {
+  const unit = state.units.get(name);
+  if (unit && monitored) state.units.set(name, { ...unit, monitored });
+}
+
+/** It is started anew, for another reason. */
+function unmonitored({ monitored: _, ...unit }: UnitRecord): UnitRecord {
+  return unit;
 }
 
 function applyLeftWaiting(state: ClusterState, unit: UnitRecord, rejected: Record<string, number>): void {

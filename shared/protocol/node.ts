@@ -2,6 +2,7 @@
 import type { TimerTimes } from '../domain/activation.ts';
 import type { DesiredState } from '../domain/clusterState.ts';
 import type { UnitReport } from '../domain/events.ts';
+import type { MonitoredEnd } from '../domain/triggering.ts';
 
 /** Request on `flotilla.hb.<machine>`, every half second. */
 export interface Heartbeat {
@@ -66,6 +67,8 @@ export interface AssignedUnit {
   timer?: TimerTimes | undefined;
   /** Sequence of the last reload that was asked for; absent: there was none. */
   reload?: number | undefined;
+  /** It was started because that unit has ended; absent: it was not. */
+  monitored?: MonitoredEnd | undefined;
   /** It is not started before that machine has ended its copy; absent: there is none. */
   awaits?: string | undefined;
   /** The cluster whose sequences these are. */

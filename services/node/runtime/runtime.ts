@@ -4,6 +4,7 @@
  * goes on when the agent is killed, and is found again with {@link Runtime.adopt}.
  */
 
+import type { UnitReport } from '../../../shared/domain/events.ts';
 import type { Health } from '../../../shared/domain/health.ts';
 import type { ExecCommand, ServiceSpec } from '../../../shared/domain/unitSpec.ts';
 import type { TerminalSize } from '../../../shared/protocol/exec.ts';
@@ -202,6 +203,12 @@ export class StartError extends Error {
     super(message, options);
     this.status = status;
   }
+}
+
+/** How a main process ended, of what is on the log. */
+export function reportedExit(reported: NonNullable<UnitReport['exit']>): Exit {
+  if ('code' in reported) return { kind: 'exited', code: reported.code };
+  return { kind: 'killed', signal: reported.signal };
 }
 
 /** How a command ended that was never executed; null where it was not for systemd's child to notice. */

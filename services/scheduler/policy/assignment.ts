@@ -15,7 +15,11 @@ export function assignmentOf(state: ClusterState, machine: string, version: numb
     const token = unit.placement.global ? goal : place.token;
     const { machine: awaited } = state.awaiting.get(name) ?? {};
     const awaits = awaited === undefined || unit.placement.global ? {} : { awaits: awaited };
-    const past = { ...(unit.timer ? { timer: unit.timer } : {}), ...(reload === undefined ? {} : { reload }) };
+    const past = {
+      ...(unit.timer ? { timer: unit.timer } : {}),
+      ...(reload === undefined ? {} : { reload }),
+      ...(unit.monitored ? { monitored: unit.monitored } : {}),
+    };
     units.push({ name, text, hash, desired, token, goal, restart, cluster, ...awaits, ...past });
   }
   const session = state.machines.get(machine)?.session ?? '';
