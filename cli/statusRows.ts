@@ -100,7 +100,7 @@ export function describeState(
     ['Status', state.status === undefined ? undefined : JSON.stringify(state.status)],
     ['Restarts', state.restarts?.toString()],
     ['Trigger', describeNext(state.timer?.next, now)],
-    ...(usage === null ? [] : usageRows(usage, limits)),
+    ...(usage === null ? [] : usageRows(usage, limits, seen.whole)),
   ]);
   return [...head, `${named('Active')}${active}${describeSince(state.since, now)}`, ...rest];
 }

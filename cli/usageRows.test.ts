@@ -38,6 +38,15 @@ describe('what a unit uses', () => {
       ['CGroup', '/own/a.service'],
       ['', '└─7 x'],
     ]);
+    const shares = limitsIn('ExecStart=/bin/x\nTasksMax=10%\nMemoryHigh=50%\nMemoryMax=infinity\n');
+    assert.deepEqual(usageRows(usage, shares).slice(0, 2), [
+      ['Tasks', '2 (limit: 10%)'],
+      ['Memory', '1.0K (high: 50% max: infinity)'],
+    ]);
+    assert.deepEqual(usageRows(usage, shares, { memoryBytes: 2 ** 31, tasks: 1_000 }).slice(0, 2), [
+      ['Tasks', '2 (limit: 100)'],
+      ['Memory', '1.0K (high: 1.0G max: infinity)'],
+    ]);
     const ofLine = limitsIn('ExecStart=/usr/bin/docker run -m 64m redis\nTasksMax=infinity\n');
     assert.deepEqual(usageRows({ tasks: 2, memoryBytes: 1024, processes: [] }, ofLine), [
       ['Tasks', '2'],

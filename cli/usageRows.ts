@@ -1,6 +1,6 @@
 /** What a unit uses, as `systemctl status` has it. */
 import type { Bus } from '../shared/bus/bus.ts';
-import type { ResourceControl } from '../shared/domain/resourceControl.ts';
+import { bytesOf, type ResourceControl, tasksIn } from '../shared/domain/resourceControl.ts';
 import type { UnitSpec } from '../shared/domain/unitSpec.ts';
 import type { MemoryAmount } from '../shared/domain/values.ts';
 import { decodeJson, encodeJson } from '../shared/protocol/json.ts';
@@ -52,12 +52,13 @@ const mostProcesses = 20;
 export function usageRows(
   { tasks, memoryBytes, cpuMs, processes, group }: UnitUsage,
   limits: Limits = noLimits,
+  whole?: UsageReply['whole'],
 ): [name: string, value: string][] {
   const lines = group === undefined ? tree(processes) : [group, ...tree(processes)];
   const listed = group === undefined ? 'Processes' : 'CGroup';
   const rows: [string, string | undefined][] = [
-    ['Tasks', tasks === undefined ? undefined : `${tasks}${taskLimit(limits)}`],
-    ['Memory', memoryBytes === undefined ? undefined : `${formatBytes(memoryBytes)}${memoryLimit(limits)}`],
+    ['Tasks', tasks === undefined ? undefined : `${tasks}${taskLimit(limits, whole)}`],
+    ['Memory', memoryBytes === undefined ? undefined : `${formatBytes(memoryBytes)}${memoryLimit(limits, whole)}`],
     ['CPU', cpuMs === undefined ? undefined : formatCpu(cpuMs)],
     ...lines.map((line, index): [string, string] => [index === 0 ? listed : '', line]),
   ];
@@ -65,19 +66,21 @@ export function usageRows(
 }
 
 /** ` (limit: 20)`. */
-function taskLimit({ tasks }: Limits): string {
+function taskLimit({ tasks }: Limits, whole: UsageReply['whole']): string {
   if (tasks === undefined || tasks === 'infinity') return '';
+  if (whole !== undefined) return ` (limit: ${tasksIn(tasks, whole.tasks)})`;
   return ` (limit: ${'count' in tasks ? tasks.count : percent(tasks.fraction)})`;
 }
 
-/** ` (high: 80.0M max: 10%)`. */
-function memoryLimit({ memory }: Limits): string {
-  const shown = memory.map(([name, amount]) => `${name}: ${formatAmount(amount)}`);
+/** ` (high: 80.0M max: 1.5G)`; where nobody knows how much the machine has, ` (max: 10%)`. */
+function memoryLimit({ memory }: Limits, whole: UsageReply['whole']): string {
+  const shown = memory.map(([name, amount]) => `${name}: ${formatAmount(amount, whole?.memoryBytes)}`);
   return shown.length === 0 ? '' : ` (${shown.join(' ')})`;
 }
 
-function formatAmount(amount: MemoryAmount): string {
+function formatAmount(amount: MemoryAmount, machineBytes: number | undefined): string {
   if (amount === 'infinity') return amount;
+  if (machineBytes !== undefined) return formatBytes(Number(bytesOf(amount, machineBytes)));
   return 'bytes' in amount ? formatBytes(amount.bytes) : percent(amount.fraction);
 }
 

@@ -6,6 +6,7 @@ import { exitCode, FailureError } from '../errors.ts';
 import { parseMoment } from '../moment.ts';
 import { type Column, renderTable } from '../table.ts';
 import { unitNameOf } from '../unitNames.ts';
+import { formatBytes } from '../usageRows.ts';
 import type { Invocation } from '../verb.ts';
 import { explain as explainState, shortId, stateOf } from '../words.ts';
 
@@ -47,11 +48,14 @@ function describe(explanation: Explanation, { io, options }: Invocation): string
     ]),
     ...(wishes === undefined ? [] : [`wishes a machine: ${wishes}`]),
     '',
-    ...(machines.length === 0 ? ['no machine has ever joined'] : renderTable(machines, columns(full, io.colour), look)),
+    ...(machines.length === 0
+      ? ['no machine has ever joined']
+      : renderTable(machines, columns(full, io.colour, machines), look)),
   ];
 }
 
-function columns(full: boolean, colour: boolean): Column<MachineVerdict>[] {
+function columns(full: boolean, colour: boolean, rows: readonly MachineVerdict[]): Column<MachineVerdict>[] {
+  const needsAnything = rows.some(({ needs }) => describeNeeds(needs) !== '-');
   const { green, red } = pc.createColors(colour);
   const paint = (text: string, row: MachineVerdict) => (row.rank === null ? red(text) : green(text));
   return [
@@ -59,10 +63,20 @@ function columns(full: boolean, colour: boolean): Column<MachineVerdict>[] {
     { head: 'HOSTNAME', cell: ({ hostname }) => hostname },
     { head: 'RANK', cell: ({ rank }) => (rank === null ? '-' : String(rank)) },
     { head: 'RESERVED', cell: ({ score }) => `${Math.round(100 * score.load)}%` },
+    ...(needsAnything ? [{ head: 'NEEDS', cell: ({ needs }: MachineVerdict) => describeNeeds(needs) }] : []),
     { head: 'UNITS', cell: ({ score }) => String(score.units) },
     { head: 'HERE', cell: ({ isHere }) => (isHere ? 'yes' : '-') },
     { head: 'VERDICT', cell: verdict, paint },
   ];
+}
+
+/** `512.0M, 0.5 CPU`: of a share, what it is there. */
+function describeNeeds({ memoryBytes = 0, cpus = 0 }: MachineVerdict['needs'] = {}): string {
+  const parts = [
+    ...(memoryBytes > 0 ? [formatBytes(memoryBytes)] : []),
+    ...(cpus > 0 ? [`${cpus} ${cpus === 1 ? 'CPU' : 'CPUs'}`] : []),
+  ];
+  return parts.join(', ') || '-';
 }
 
 function verdict({ filters, rank, isHere }: MachineVerdict): string {

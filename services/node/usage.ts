@@ -8,6 +8,7 @@ import type { EndedCommand, UnitUsage, UsageReply } from '../../shared/protocol/
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { parseActivityRequest } from './parseMessages.ts';
 import type { Runtime } from './runtime/runtime.ts';
+import { readWhole } from './runtime/whole.ts';
 
 export interface UsageServiceOptions {
   machine: string;
@@ -19,6 +20,7 @@ export interface UsageServiceOptions {
 
 /** Returns what ends the service. */
 export function serveUsage({ machine, bus, runtimes, ended, onError }: UsageServiceOptions): Subscription {
+  const whole = readWhole();
   return bus.subscribe(subjects.usage(machine), (message) => {
     const request = parseActivityRequest(message.data, onError);
     if (!request) return;
@@ -26,7 +28,7 @@ export function serveUsage({ machine, bus, runtimes, ended, onError }: UsageServ
     void Promise.all(asked)
       .then((found) => {
         const usage = found.find((each) => each !== null) ?? null;
-        message.respond(encodeJson({ usage, ended: ended(request.unit) } satisfies UsageReply));
+        message.respond(encodeJson({ usage, ended: ended(request.unit), whole } satisfies UsageReply));
       })
       .catch(onError);
   });

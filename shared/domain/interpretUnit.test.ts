@@ -142,7 +142,6 @@ describe('services', () => {
     assert.match(problemOf('UnsetEnvironment=A 1B'), /: "1B" is no variable/);
     assert.match(problemOf('User=a:b'), /no name or number of a user/);
     assert.match(problemOf('MemoryMax=150%'), /more than all there is/);
-    assert.match(problemOf('MemoryMax=50%'), /warning: .*enforced there, but nothing is reserved/);
     assert.match(problemOf('CPUQuota=0%'), /leaves no time/);
   });
 
@@ -203,6 +202,7 @@ WantedBy=local.target
     const run = '[Service]\nExecStart=docker run --memory 64m --cpus 0.5 image\n';
     assert.deepEqual(specOf(run).resources, { memoryBytes: 64 * 1024 ** 2, cpus: 0.5 });
     assert.deepEqual(specOf(`${run}MemoryMax=1G\nCPUQuota=200%`).resources, { memoryBytes: 1024 ** 3, cpus: 2 });
+    assert.deepEqual(specOf(`${run}MemoryMax=12.5%`).resources, { memoryFraction: 0.125, cpus: 0.5 });
     assert.deepEqual(specOf('[Service]\nExecStart=/bin/true').resources, {});
   });
 

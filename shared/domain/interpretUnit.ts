@@ -20,7 +20,7 @@ import { isTriggering, readTriggerPlacement } from './triggerTarget.ts';
 import type { UnitFile } from './unitFile.ts';
 import type { UnitName } from './unitName.ts';
 import type { Placement, Resources, ServiceSpec, UnitSpec } from './unitSpec.ts';
-import { parseMemory, parsePercent } from './values.ts';
+import { type MemoryAmount, parseMemory, parsePercent } from './values.ts';
 
 /** Stand for a machine that is not known yet: good enough to find what is wrong with a unit. */
 const anyHost: HostFacts = {
@@ -150,19 +150,18 @@ function readResources(reader: DirectiveReader, service: ServiceSpec): Resources
   const cpus = reader.value<number | undefined>('Service', 'CPUQuota', parsePercent, undefined);
   const quota = reader.last('Service', 'CPUQuota');
   if (cpus === 0 && quota) reader.fail(quota, 'leaves no time to run');
-  const memoryBytes = readMemory(reader);
   return {
-    ...reservedByContainers(service.execStart),
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...withMemory(reservedByContainers(service.execStart), readMemory(reader)),
     ...(cpus === undefined ? {} : { cpus }),
   };
 }
 
-function readMemory(reader: DirectiveReader): number | undefined {
+function readMemory(reader: DirectiveReader): MemoryAmount {
   const option = reader.last('Service', 'MemoryMax', 'MemoryLimit');
-  const memory = option && reader.parse(option, option.value, parseMemory, 'infinity');
-  if (option === undefined || memory === undefined || memory === 'infinity') return undefined;
-  if ('bytes' in memory) return memory.bytes;
-  reader.warn(option, 'is a share of whatever machine it runs on: it is enforced there, but nothing is reserved');
-  return undefined;
+  return option === undefined ? 'infinity' : reader.parse(option, option.value, parseMemory, 'infinity');
+}
+
+function withMemory({ memoryBytes, ...rest }: Resources, memory: MemoryAmount): Resources {
+  if (memory === 'infinity') return memoryBytes === undefined ? rest : { memoryBytes, ...rest };
+  return 'bytes' in memory ? { memoryBytes: memory.bytes, ...rest } : { memoryFraction: memory.fraction, ...rest };
 }

@@ -6,7 +6,7 @@ import { unmetMetadata, withOverrides } from './machineMetadata.ts';
 import { type Rejection, reject } from './rejection.ts';
 import { noteFailing } from './rescheduling.ts';
 import { noteTrigger } from './triggering.ts';
-import { endLeases, release, settleMove, want } from './unit.ts';
+import { endLeases, release, reserve, settleMove, want } from './unit.ts';
 
 export type MachineCommand =
   /** `cluster`: the one that the node was part of before, where there was one. */
@@ -95,7 +95,9 @@ export function evolveMachine(state: ClusterState, event: MachineEvent, at: numb
     const { bootId } = state.machines.get(event.machine) ?? event;
     // Nothing that ran survives a reboot.
     if (bootId !== event.bootId) endLeases(state, event.machine);
-    return state.machines.set(event.machine, { ...facts, metadata, state: 'ready', reason: '', since: at });
+    return remeasured(state, event, () =>
+      state.machines.set(event.machine, { ...facts, metadata, state: 'ready', reason: '', since: at }),
+    );
   }
   const machine = state.machines.get(event.machine);
   if (!machine) return;
@@ -109,6 +111,16 @@ export function evolveMachine(state: ClusterState, event: MachineEvent, at: numb
     default:
       return event satisfies never;
   }
+}
+
+/** Lets it join: what units reserve that want a share of its memory goes by what it has now. */
+function remeasured(state: ClusterState, { machine, capacity }: MachineFacts, join: () => void): void {
+  const isOther = state.machines.get(machine)?.capacity.memoryBytes !== capacity.memoryBytes;
+  const names = isOther ? [...state.assigned.get(machine)] : [];
+  const sharing = names.flatMap((name) => state.units.get(name) ?? []).filter((unit) => unit.resources.memoryFraction);
+  for (const unit of sharing) reserve(state, machine, unit, -1);
+  join();
+  for (const unit of sharing) reserve(state, machine, unit, 1);
 }
 
 /** Its units are free to be placed elsewhere, and what it reported is no longer true. */

@@ -110,3 +110,8 @@ export function bytesOf(amount: MemoryAmount, machineBytes: number): number | 'i
   if (amount === 'infinity') return amount;
   return 'bytes' in amount ? amount.bytes : Math.floor(amount.fraction * machineBytes);
 }
+
+/** How many, on a machine that can have so many. */
+export function tasksIn(most: { count: number } | { fraction: number }, machineTasks: number): number {
+  return 'count' in most ? most.count : Math.max(1, Math.floor(most.fraction * machineTasks));
+}

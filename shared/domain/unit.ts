@@ -13,6 +13,7 @@ import { type Rejection, reject } from './rejection.ts';
 import { refuseReload } from './reloading.ts';
 import { refuseCircle } from './replacing.ts';
 import { evolveRescheduled } from './rescheduling.ts';
+import { reservedOn } from './reserving.ts';
 import { evolveTriggered } from './triggering.ts';
 import { templateOfName } from './unitName.ts';
 import type { Placement, Resources } from './unitSpec.ts';
@@ -453,8 +454,9 @@ function unindex(state: ClusterState, unit: UnitRecord): void {
   }
 }
 
-function reserve(state: ClusterState, machine: string, { resources, text }: UnitRecord, sign: 1 | -1): void {
-  const { memoryBytes = 0, cpus = 0 } = resources;
+/** Adds what a unit reserves to a machine's load, or takes it away; as its capacity is now. */
+export function reserve(state: ClusterState, machine: string, { resources, text }: UnitRecord, sign: 1 | -1): void {
+  const { memoryBytes, cpus } = reservedOn(resources, state.machines.get(machine)?.capacity);
   const load = state.loads.get(machine);
   state.loads.set(machine, {
     memoryBytes: (load?.memoryBytes ?? 0) + sign * memoryBytes,

@@ -180,6 +180,8 @@ export interface Affinity {
 /** Absent: not stated (a unit reserves nothing; a machine's capacity is unknown). */
 export interface Resources {
   memoryBytes?: number;
+  /** Of a unit: of the memory of the machine that it is on, 0 to 1. */
+  memoryFraction?: number;
   /** 1 is one core. */
   cpus?: number;
 }

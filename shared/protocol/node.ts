@@ -127,6 +127,8 @@ export interface UsageReply {
   usage: UnitUsage | null;
   /** In the order in which they ended. Absent: the node is an older one. */
   ended?: EndedCommand[];
+  /** What shares of the machine are shares of. Absent: the node is an older one. */
+  whole?: { memoryBytes: number; tasks: number };
 }
 
 /** Request on `flotilla.activity.<machine>`. */

@@ -3,6 +3,7 @@ import type { Cordon, MachineState } from '../domain/clusterState.ts';
 import type { Score } from '../domain/events.ts';
 import type { Rebalance } from '../domain/rebalance.ts';
 import type { Rollout } from '../domain/rollout.ts';
+import type { Resources } from '../domain/unitSpec.ts';
 import type { MachineView, UnitFileView, UnitStateView } from '../domain/views.ts';
 
 export type QueryBody =
@@ -93,6 +94,8 @@ export interface MachineVerdict {
   /** Its place among those that may take the unit, from 1; null for one that may not. */
   rank: number | null;
   score: Score;
+  /** What the unit reserves there. Absent: it is a scheduler of a version that did not say. */
+  needs?: Resources;
 }
 
 export interface DrainProgress {

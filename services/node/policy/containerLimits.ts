@@ -2,9 +2,9 @@
 import { formatCpuSet } from '../../../shared/domain/cpuSets.ts';
 import type { HostConfigBody } from '../../../shared/domain/dockerRun.ts';
 import { limitNames, type ProcessLimits } from '../../../shared/domain/processLimits.ts';
-import { bytesOf, type ResourceControl } from '../../../shared/domain/resourceControl.ts';
+import { bytesOf, type ResourceControl, tasksIn } from '../../../shared/domain/resourceControl.ts';
 import type { ServiceSpec } from '../../../shared/domain/unitSpec.ts';
-import { blockWeight, cpuShares, tasksIn, type Whole } from './controlSettings.ts';
+import { blockWeight, cpuShares, type Whole } from './controlSettings.ts';
 
 /** Of a unit with `Image=`: the container is its process, and has all of it. */
 export function limitsOfImageUnit(service: ServiceSpec, whole: Whole): HostConfigBody {
@@ -55,7 +55,7 @@ export function resourcesOf(control: ResourceControl, whole: Whole): HostConfigB
     ...memoryOf(control, whole),
     ...(quota === undefined ? {} : { CpuPeriod: cpuPeriodUs, CpuQuota: quota }),
     ...(cpuWeight === undefined ? {} : { CpuShares: cpuShares(cpuWeight) }),
-    ...(tasksMax === undefined || tasksMax === 'infinity' ? {} : { PidsLimit: tasksIn(tasksMax, whole) }),
+    ...(tasksMax === undefined || tasksMax === 'infinity' ? {} : { PidsLimit: tasksIn(tasksMax, whole.tasks) }),
     ...(allowedCpus === undefined ? {} : { CpusetCpus: formatCpuSet(allowedCpus) }),
     ...(allowedMemoryNodes === undefined ? {} : { CpusetMems: formatCpuSet(allowedMemoryNodes) }),
     ...(ioWeight === undefined ? {} : { BlkioWeight: blockWeight(ioWeight) }),

@@ -3,7 +3,7 @@
  * Version 1 has one hierarchy of groups for each controller, version 2 one for all.
  */
 import { formatCpuSet } from '../../../shared/domain/cpuSets.ts';
-import { bytesOf, type ResourceControl } from '../../../shared/domain/resourceControl.ts';
+import { bytesOf, type ResourceControl, tasksIn } from '../../../shared/domain/resourceControl.ts';
 
 export type Controller = (typeof controllers)[number];
 export const controllers = ['memory', 'cpu', 'pids', 'cpuset', 'io'] as const;
@@ -125,11 +125,7 @@ export function cpuShares(weight: number | 'idle'): number {
 
 function tasksOf({ tasksMax }: ResourceControl, whole: Whole): Setting[] {
   if (tasksMax === undefined || tasksMax === 'infinity') return [];
-  return [setting('pids', 'TasksMax', 'pids.max', tasksIn(tasksMax, whole))];
-}
-
-export function tasksIn(tasksMax: { count: number } | { fraction: number }, { tasks }: Pick<Whole, 'tasks'>): number {
-  return 'count' in tasksMax ? tasksMax.count : Math.max(1, Math.floor(tasksMax.fraction * tasks));
+  return [setting('pids', 'TasksMax', 'pids.max', tasksIn(tasksMax, whole.tasks))];
 }
 
 function setsOf({ allowedCpus, allowedMemoryNodes }: ResourceControl): Setting[] {

@@ -6,6 +6,7 @@ import {
   type MachineRecord,
   type UnitRecord,
 } from '../../../shared/domain/clusterState.ts';
+import { reservedOn } from '../../../shared/domain/reserving.ts';
 import { hasDoneItsWork } from '../../../shared/domain/unit.ts';
 import type { Balance } from '../../../shared/protocol/queries.ts';
 import { hasPreferences, loadOf, preferenceScores } from './ranking.ts';
@@ -33,8 +34,9 @@ export function loadOn(state: ClusterState, machine: string): MachineLoad {
   for (const report of state.reports.get(machine)?.values() ?? []) {
     const unit = state.units.get(report.unit);
     if (!unit || !Object.hasOwn(unit.machines, machine) || !hasDoneItsWork(unit, report)) continue;
-    memoryBytes -= unit.resources.memoryBytes ?? 0;
-    cpus = addCpus(cpus, -(unit.resources.cpus ?? 0));
+    const reserved = reservedOn(unit.resources, state.machines.get(machine)?.capacity);
+    memoryBytes -= reserved.memoryBytes;
+    cpus = addCpus(cpus, -reserved.cpus);
     units -= 1;
   }
   return { memoryBytes, cpus, units };
@@ -43,7 +45,7 @@ export function loadOn(state: ClusterState, machine: string): MachineLoad {
 /** How full a machine is, 0 to 1,000; with a unit more there (1), or without one that is there (-1). */
 export function fullness(loads: Loads, machine: MachineRecord, unit?: UnitRecord, sign: 1 | -1 = 1): number {
   const load = loads.get(machine.machine) ?? emptyLoad;
-  const { memoryBytes = 0, cpus = 0 } = unit?.resources ?? {};
+  const { memoryBytes, cpus } = reservedOn(unit?.resources ?? {}, machine.capacity);
   const reserved = load.memoryBytes + sign * memoryBytes;
   const used = cpus === 0 ? load.cpus : addCpus(load.cpus, sign * cpus);
   return Math.round(permille * loadOf(machine, reserved, used));

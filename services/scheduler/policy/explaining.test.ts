@@ -24,6 +24,7 @@ describe('explaining a unit', () => {
       const reasons = Object.entries(filters).filter(([, reason]) => reason !== null);
       return { id, rank, reasons: Object.fromEntries(reasons) };
     });
+    assert.deepEqual(machines[0]?.needs, { memoryBytes: 30, cpus: 0 });
     assert.deepEqual(told, [
       { id: 'm2', rank: 1, reasons: {} },
       { id: 'm1', rank: null, reasons: { cordon: 'machine cordoned' } },

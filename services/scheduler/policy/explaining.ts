@@ -1,4 +1,5 @@
 import type { ClusterState, UnitRecord } from '../../../shared/domain/clusterState.ts';
+import { reservedOn } from '../../../shared/domain/reserving.ts';
 import { unitFile } from '../../../shared/domain/views.ts';
 import type { Explanation, MachineVerdict, PlaceState } from '../../../shared/protocol/queries.ts';
 import { judge } from './filters.ts';
@@ -46,9 +47,10 @@ function verdicts(state: ClusterState, unit: UnitRecord): MachineVerdict[] {
     return { machine, score, filters, mayTake: Object.values(filters).every((reason) => reason === null) };
   });
   judged.sort((a, b) => Number(b.mayTake) - Number(a.mayTake) || compareRanked(a, b));
-  return judged.map(({ machine: { machine: id, hostname }, score, filters, mayTake }, index) => {
+  return judged.map(({ machine: { machine: id, hostname, capacity }, score, filters, mayTake }, index) => {
     const isHere = Object.hasOwn(unit.machines, id);
-    return { id, hostname, isHere, filters, score, rank: mayTake ? index + 1 : null };
+    const needs = reservedOn(unit.resources, capacity);
+    return { id, hostname, isHere, filters, score, rank: mayTake ? index + 1 : null, needs };
   });
 }
 

@@ -105,6 +105,8 @@ describe('a machine may take a unit', () => {
     const half = there('x.service', {}, { memoryBytes: 50, cpus: 0.1 });
     assert.equal(rejected({ machine, resources: { memoryBytes: 50 }, history: half }), null);
     assert.equal(rejected({ machine, resources: { memoryBytes: 51 }, history: half }), 'not enough memory');
+    assert.equal(rejected({ machine, resources: { memoryFraction: 0.5 }, history: half }), null);
+    assert.equal(rejected({ machine, resources: { memoryFraction: 0.51 }, history: half }), 'not enough memory');
     assert.equal(rejected({ machine, resources: { cpus: 0.21 }, history: half }), 'not enough CPU');
   });
 

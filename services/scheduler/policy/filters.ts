@@ -9,6 +9,7 @@ import {
 import { matchesGlob } from '../../../shared/domain/glob.ts';
 import { unmetMetadata } from '../../../shared/domain/machineMetadata.ts';
 import { replaces } from '../../../shared/domain/replacing.ts';
+import { memoryOn } from '../../../shared/domain/reserving.ts';
 import { opponentsOf } from './opponents.ts';
 import { awayFromRequired } from './requiring.ts';
 
@@ -87,9 +88,10 @@ const failed: Filter = (state, unit, machine) => {
 
 const memory: Filter = (state, { resources }, machine) => {
   const capacity = machine.capacity.memoryBytes;
-  if (resources.memoryBytes === undefined || capacity === undefined) return null;
+  const needed = memoryOn(resources, machine.capacity);
+  if (needed === undefined || capacity === undefined) return null;
   const reserved = state.loads.get(machine.machine)?.memoryBytes ?? 0;
-  return reserved + resources.memoryBytes <= capacity ? null : 'not enough memory';
+  return reserved + needed <= capacity ? null : 'not enough memory';
 };
 
 const cpus: Filter = (state, { resources }, machine) => {

@@ -248,8 +248,8 @@ function added(loads: Loads, unit: UnitRecord, site: Site): number {
 
 /** Units of which this is the same gain the same on a way from one machine to another. */
 function worthOf(unit: UnitRecord): string {
-  const { memoryBytes, cpus } = unit.resources;
-  return hasPreferences(unit) ? unit.name : `${memoryBytes} ${cpus}`;
+  const { memoryBytes, memoryFraction, cpus } = unit.resources;
+  return hasPreferences(unit) ? unit.name : `${memoryBytes} ${memoryFraction} ${cpus}`;
 }
 
 function unitsOn(loads: Loads, { machine }: MachineRecord): number {

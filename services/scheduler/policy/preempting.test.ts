@@ -61,6 +61,16 @@ describe('where there is no room', () => {
     assert.deepEqual(shortly([...before, ...elsewhere]), ['elsewhere.service waits']);
   });
 
+  test('makes room of shares of the machine as of any other', () => {
+    const before = settled([machine, ...wished('low.service', 0, { memoryFraction: 0.6 })]);
+    assert.deepEqual(shortly([...before, ...wished('high.service', 5, { memoryFraction: 0.5 })]).slice(0, 2), [
+      ...['low.service ✗ m1', 'high.service → m1'],
+    ]);
+    assert.deepEqual(shortly([...before, ...wished('small.service', 5, { memoryFraction: 0.4 })]), [
+      'small.service → m1',
+    ]);
+  });
+
   test('as few as possible of the least important ones go', () => {
     const small = [1, 2, 3].flatMap((n) => wished(`small${n}.service`, 1, { cpus: 0.2 }));
     const before = settled([machine, ...wished('big.service', 2, { cpus: 0.4 }), ...small]);

@@ -4,6 +4,7 @@ import {
   type MachineRecord,
   type UnitRecord,
 } from '../../../shared/domain/clusterState.ts';
+import { reservedOn } from '../../../shared/domain/reserving.ts';
 import { rejects } from './filters.ts';
 import type { Work } from './work.ts';
 
@@ -53,11 +54,11 @@ function victimsOn(state: ClusterState, unit: UnitRecord, machine: MachineRecord
   for (const victim of lower) {
     if (hasRoom(state, unit, machine, freed)) break;
     victims.push(victim);
-    freed = add(freed, victim);
+    freed = add(freed, reservedOn(victim.resources, machine.capacity));
   }
   if (!hasRoom(state, unit, machine, freed)) return null;
   return victims.filter((victim) => {
-    const without = subtract(freed, victim);
+    const without = subtract(freed, reservedOn(victim.resources, machine.capacity));
     const isNeedless = hasRoom(state, unit, machine, without);
     if (isNeedless) freed = without;
     return !isNeedless;
@@ -72,7 +73,7 @@ interface Room {
 function hasRoom(state: ClusterState, { resources }: UnitRecord, machine: MachineRecord, freed: Room): boolean {
   const { memoryBytes = 0, cpus = 0 } = state.loads.get(machine.machine) ?? {};
   const { capacity } = machine;
-  const needs = { memoryBytes: resources.memoryBytes ?? 0, cpus: resources.cpus ?? 0 };
+  const needs = reservedOn(resources, capacity);
   const fits = (sum: number, need: number, most = Number.POSITIVE_INFINITY) => need === 0 || sum <= most;
   return (
     fits(memoryBytes - freed.memoryBytes + needs.memoryBytes, needs.memoryBytes, capacity.memoryBytes) &&
@@ -80,16 +81,16 @@ function hasRoom(state: ClusterState, { resources }: UnitRecord, machine: Machin
   );
 }
 
-function add(room: Room, { resources: { memoryBytes = 0, cpus = 0 } }: UnitRecord): Room {
+function add(room: Room, { memoryBytes, cpus }: Room): Room {
   return { memoryBytes: room.memoryBytes + memoryBytes, cpus: addCpus(room.cpus, cpus) };
 }
 
-function subtract(room: Room, { resources: { memoryBytes = 0, cpus = 0 } }: UnitRecord): Room {
+function subtract(room: Room, { memoryBytes, cpus }: Room): Room {
   return { memoryBytes: room.memoryBytes - memoryBytes, cpus: addCpus(room.cpus, -cpus) };
 }
 
-function isReserving({ resources }: UnitRecord): boolean {
-  return (resources.memoryBytes ?? 0) > 0 || (resources.cpus ?? 0) > 0;
+function isReserving({ resources: { memoryBytes = 0, memoryFraction = 0, cpus = 0 } }: UnitRecord): boolean {
+  return memoryBytes > 0 || memoryFraction > 0 || cpus > 0;
 }
 
 /** The highest priority that has to go, then how many, then the machine's id. */

@@ -6,6 +6,7 @@ import {
   type UnitRecord,
 } from '../../../shared/domain/clusterState.ts';
 import { followedBy, followersOf } from '../../../shared/domain/following.ts';
+import { reservedOn } from '../../../shared/domain/reserving.ts';
 
 /** Why the machine is not where the units are that this one requires; null where it is, or none matters now. */
 export function awayFromRequired(state: ClusterState, unit: UnitRecord, machine: MachineRecord): string | null {
@@ -54,8 +55,9 @@ function unplacedFollowers(state: ClusterState, unit: UnitRecord): UnitRecord[] 
 function hasRoomFor(state: ClusterState, { machine, capacity }: MachineRecord, units: readonly UnitRecord[]): boolean {
   let { memoryBytes = 0, cpus = 0 } = state.loads.get(machine) ?? {};
   for (const { resources } of units) {
-    memoryBytes += resources.memoryBytes ?? 0;
-    cpus = addCpus(cpus, resources.cpus ?? 0);
+    const needed = reservedOn(resources, capacity);
+    memoryBytes += needed.memoryBytes;
+    cpus = addCpus(cpus, needed.cpus);
   }
   return memoryBytes <= (capacity.memoryBytes ?? Infinity) && cpus <= (capacity.cpus ?? Infinity);
 }
