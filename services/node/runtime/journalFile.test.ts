@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -89,6 +89,15 @@ describe('a journal file', { timeout: 30_000 }, () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('knows of one that nobody has looked at yet when it was written', async () => {
+    const path = newPath();
+    await writeFile(path, 'hello\n');
+    await utimes(path, 5, 5);
+    const seen: unknown[] = [];
+    for await (const line of readJournal(path, systemClock, { lines: 9, follow: false, signal: never })) seen.push(line);
+    assert.deepEqual(seen, [{ at: 5_000, text: 'hello' }]);
   });
 
   it('does not read a large file to tell its last lines', async () => {

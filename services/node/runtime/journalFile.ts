@@ -66,7 +66,7 @@ export async function* readJournal(path: string, clock: Clock, options: JournalO
 }
 
 /** Gives lines that stand at the end of the journal, in that many bytes, the moments at which they came. */
-async function momentsOf(path: string, { end }: Extent, bytes: number, now: number) {
+async function momentsOf(path: string, { end, writtenAt }: Extent, bytes: number, now: number) {
   const rotated = rotatedPath(path);
   const [before, older, newer] = await Promise.all([sizeOf(rotated), readMarks(rotated), readMarks(path)]);
   const marks = [...older, ...newer.map((mark) => ({ ...mark, end: mark.end + before }))];
@@ -74,8 +74,8 @@ async function momentsOf(path: string, { end }: Extent, bytes: number, now: numb
     let position = before + end - bytes;
     return lines.map(({ text, bytes: length }) => {
       position += length;
-      // What came after the last look came just now; without any mark, nobody knows.
-      return { at: momentOf(marks, position) ?? (marks.length > 0 ? now : null), text };
+      // What came after the last look came just now; without any mark, not later than the file was written.
+      return { at: momentOf(marks, position) ?? (marks.length > 0 ? now : writtenAt), text };
     });
   };
 }
@@ -116,6 +116,8 @@ async function* followChunks(path: string, seen: Extent, clock: Clock, signal: A
 interface Extent {
   /** Bytes. */
   end: number;
+  /** Last, ms since 1970; null: there is no such file. */
+  writtenAt: number | null;
   /** Inodes: they tell that another file has taken a file's place. */
   file: number;
   rotated: number;
@@ -123,7 +125,8 @@ interface Extent {
 
 async function extentOf(path: string): Promise<Extent> {
   const [file, rotated] = await Promise.all([path, rotatedPath(path)].map((each) => stat(each).catch(nullIfMissing)));
-  return { end: file?.size ?? 0, file: file?.ino ?? 0, rotated: rotated?.ino ?? 0 };
+  const writtenAt = file === null || file === undefined ? null : Math.floor(file.mtimeMs);
+  return { end: file?.size ?? 0, writtenAt, file: file?.ino ?? 0, rotated: rotated?.ino ?? 0 };
 }
 
 /** The file from byte `offset` to where it ends when it is reached; nothing where there is no such file. */
