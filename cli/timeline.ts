@@ -184,10 +184,13 @@ function describeTrigger({
   starts,
   refused = {},
 }: Extract<Event, { type: 'UnitTriggered' }>): string {
-  const how = kind === 'OnFailure' ? `has failed (${result})` : 'has ended';
+  const how = { OnFailure: `has failed (${result})`, OnSuccess: 'has ended', Activated: 'was started by another unit' }[
+    kind
+  ];
+  const who = kind === 'Activated' ? 'it' : `${kind}=`;
   const started = starts.filter((name) => !Object.hasOwn(refused, name));
-  const what = started.length > 0 ? [`${kind}= starts ${started.join(' ')}`] : [];
-  const not = Object.entries(refused).map(([name, why]) => `${kind}= cannot start ${name}: ${why}`);
+  const what = started.length > 0 ? [`${who} starts ${started.join(' ')}`] : [];
+  const not = Object.entries(refused).map(([name, why]) => `${who} cannot start ${name}: ${why}`);
   return `${unit} ${how}: ${[...what, ...not].join('; ')}`;
 }
 

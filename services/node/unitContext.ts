@@ -51,6 +51,8 @@ export interface UnitContext extends Omit<UnitInput, 'suspended' | 'gate'> {
   activated: boolean;
   /** What that unit lets it know. */
   told: Variables;
+  /** When that was, ms since 1970; null: it was started otherwise, or has ended. */
+  activatedAt: number | null;
   /** A start was wished since the unit was last started. */
   startWished: boolean;
   restartWished: boolean;
@@ -119,8 +121,8 @@ export function initialContext(input: UnitInput): UnitContext {
     retiring: false,
     suspended: input.suspended ? { resumes: rest === null } : null,
     expelled: false,
+    ...notActivated(),
     activated,
-    told: {},
     startWished: assigned.desired === 'launched' && (rest === null || isNewStart(rest, assigned)),
     restartWished: false,
     reloadWished: false,
@@ -163,7 +165,7 @@ export function wishes(context: UnitContext, assigned: AssignedUnit): Partial<Un
     assigned,
     ...(stops ? { reason: 'a stop was asked for' } : restarts ? { reason: 'a restart was asked for' } : {}),
     activated,
-    ...(isNew ? { told: {} } : {}),
+    ...(isNew ? notActivated() : {}),
     startWished:
       (launched && isNew && assigned.goal !== assigned.reload) || ((launched || activated) && context.startWished),
     reloadWished: launched && (context.reloadWished || (assigned.reload ?? 0) > (context.assigned.reload ?? 0)),
@@ -204,10 +206,15 @@ export function isLaunched({ assigned, activated }: UnitContext): boolean {
 
 /** Another unit starts it. */
 export function activated(
-  { assigned }: UnitContext,
+  { assigned, clock }: UnitContext,
   { reason, told }: { reason: string; told: Variables },
 ): Partial<UnitContext> {
-  return { activated: assigned.desired !== 'launched', startWished: true, reason, told };
+  return { activated: assigned.desired !== 'launched', startWished: true, reason, told, activatedAt: clock.now() };
+}
+
+/** What another unit started has ended, or is started otherwise. */
+export function notActivated(): Pick<UnitContext, 'activated' | 'told' | 'activatedAt'> {
+  return { activated: false, told: {}, activatedAt: null };
 }
 
 /** A fresh activation. */

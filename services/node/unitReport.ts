@@ -58,6 +58,7 @@ export function reportOf(state: UnitState, context: UnitContext): UnitReport {
     ...(main?.container !== undefined && exit === null ? { container: main.container } : {}),
     ...(main !== null && health !== null && exit === null ? { health } : {}),
     ...(isMonitored(context) && context.invocation !== null ? { invocation: context.invocation } : {}),
+    ...(context.activatedAt === null ? {} : { activatedAt: context.activatedAt }),
     ...(restarts > 0 ? { restarts } : {}),
     ...(reloadFailure !== null && main !== null && exit === null ? { reloadFailure } : {}),
     ...(status !== null && main !== null && exit === null ? { status } : {}),

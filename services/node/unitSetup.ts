@@ -20,6 +20,7 @@ import {
   isUp,
   leftOut,
   mainEnded,
+  notActivated,
   ranOutOfMemory,
   resumed,
   takenUp,
@@ -175,7 +176,7 @@ export const unitSetup = setup({
     setGoal: assign(({ context, event }) => (event.type === 'SET_GOAL' ? wishes(context, event.assigned) : {})),
     activate: assign(({ context, event }) => (event.type === 'ACTIVATE' ? activated(context, event) : {})),
     /** What another unit started has ended. */
-    rest: assign({ activated: false, told: {} }),
+    rest: assign(() => notActivated()),
     retire: assign({ retiring: true, reason: ({ event }) => reasonIn(event) }),
     suspend: assign({ suspended: { resumes: true }, reason: ({ event }) => reasonIn(event) }),
     suspendAtRest: assign(({ context }) => ({ suspended: { resumes: context.startWished } })),

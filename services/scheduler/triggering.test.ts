@@ -136,6 +136,66 @@ describe('a unit that has failed', () => {
   });
 });
 
+describe('a unit that another unit of its machine has started', () => {
+  const all = submission(
+    'all.target',
+    {},
+    { dependencies: { Wants: ['here.service', 'there.service', 'x@1.service'] } },
+  );
+  const base = [
+    joined('m1'),
+    ...[all, submission('there.service'), submission('x@.service'), submission('own.service')].map((each) =>
+      submitted(each),
+    ),
+    submitted(submission('late.service', {}, { dependencies: { WantedBy: ['all.target'] } })),
+    ...running('here.service', {}),
+    ...running('foe.service', { Conflicts: ['all.target'] }),
+    { type: 'UnitLoadRequested', unit: 'all.target' } as const,
+    { type: 'UnitLoadRequested', unit: 'late.service' } as const,
+    placed('all.target', 'm1'),
+  ];
+  const activated = (at: number) => said('all.target', { ...up, activatedAt: at });
+
+  test('has what it wants elsewhere started, once each time, and what it conflicts with stopped', () => {
+    const state = fold([...base, said('all.target', ended), activated(5)]);
+    const events = decided(state);
+    assert.deepEqual(starts(events), [
+      ...['late.service', 'there.service', 'x@1.service'].map((unit) => `${unit}: wanted by all.target`),
+    ]);
+    const stopped = events.flatMap((event) => (event.type === 'UnitLoadRequested' ? [event] : []));
+    assert.deepEqual(stopped, [
+      { type: 'UnitLoadRequested', unit: 'foe.service', reason: 'all.target, which conflicts with it, was started' },
+    ]);
+    const synced: Event = { type: 'NodeSynced', machine: 'm1', session: 'm1-1', reason: 'joined again' };
+    for (const event of [synced, activated(5)]) evolve(state, event, { seq: 2_000, at: 0 });
+    assert.equal(hasOpenTriggers(state), false);
+    evolve(state, activated(6), { seq: 2_001, at: 0 });
+    assert.equal(hasOpenTriggers(restoreState(serializeState(state))), true);
+  });
+
+  test('has nothing started where it wants nothing elsewhere', () => {
+    const lonely = [
+      ...running('own.service', { Wants: ['here.service', 'unknown.service'] }),
+      ...running('here.service', {}),
+    ];
+    const state = fold([joined('m1'), ...lonely, said('own.service', { ...up, activatedAt: 5 })]);
+    assert.equal(hasOpenTriggers(state), false);
+  });
+
+  test('and has failed since, has both done', () => {
+    const job = running('job.service', { OnFailure: ['alarm.service'], Wants: ['there.service'] });
+    const state = fold([
+      ...[joined('m1'), alarm, submitted(submission('there.service')), ...job],
+      ...[said('job.service', { ...up, activatedAt: 5 }), said('job.service', failed)],
+    ]);
+    assert.deepEqual(starts(decided(state)), [
+      'there.service: wanted by job.service',
+      'alarm.service: OnFailure= of job.service, which has failed (exit-code)',
+    ]);
+    assert.equal(hasOpenTriggers(state), false);
+  });
+});
+
 describe('a unit that has ended well', () => {
   const base = [joined('m1'), alarm, ...running('a.service', { OnSuccess: ['alarm.service'] })];
 

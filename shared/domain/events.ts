@@ -69,7 +69,10 @@ export type ClusterEvent =
   | { type: 'UnitRestartRequested'; unit: string; reason?: string }
   /** It runs, and shall read its configuration anew. */
   | { type: 'UnitReloadRequested'; unit: string; reason?: string }
-  /** It has failed, or ended well, there: what it names for that case was started, but for what was refused, and why. */
+  /**
+   * It has failed, or ended well, there, or another unit of that machine has started it: what it names for that case was
+   * started elsewhere, but for what was refused, and why.
+   */
   | {
       type: 'UnitTriggered';
       unit: string;
@@ -184,6 +187,8 @@ export interface UnitReport {
   health?: Health;
   /** Id of its activation; told where other units are to know it (`OnFailure=`, `OnSuccess=`). */
   invocation?: string;
+  /** When another unit of its machine last started it, ms since 1970; absent: it was started otherwise, or has ended. */
+  activatedAt?: number;
   /** How often it was restarted by `Restart=`. */
   restarts?: number;
   /** Why its last reload failed; it runs on. Absent: it did not, or there was none. */

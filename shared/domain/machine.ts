@@ -5,7 +5,7 @@ import type { ClusterEvent, MachineFacts, NodeEvent, ReportedState } from './eve
 import { unmetMetadata, withOverrides } from './machineMetadata.ts';
 import { type Rejection, reject } from './rejection.ts';
 import { noteFailing } from './rescheduling.ts';
-import { noteTrigger } from './triggering.ts';
+import { noteActivation, noteTrigger } from './triggering.ts';
 import { endLeases, release, reserve, settleMove, want } from './unit.ts';
 
 export type MachineCommand =
@@ -171,6 +171,7 @@ function noteReport(state: ClusterState, event: Reported, at: number): void {
   settleMove(state, event);
   const noted = reports.get(event.unit);
   if (noted) noteTrigger(state, noted, before, event.machine);
+  if (noted) noteActivation(state, noted, event.machine);
   if (noted) noteFailing(state, event.unit, event.machine, noted, at);
   noteTimer(state, event);
 }
@@ -181,6 +182,7 @@ function reportedState(event: Reported, since: number): ReportedState {
   const state: ReportedState = { unit, hash, load, active, sub, result, goal, reason, since };
   if (event.exit !== undefined) state.exit = event.exit;
   if (event.invocation !== undefined) state.invocation = event.invocation;
+  if (event.activatedAt !== undefined) state.activatedAt = event.activatedAt;
   if (event.pid !== undefined) state.pid = event.pid;
   if (event.container !== undefined) state.container = event.container;
   if (event.health !== undefined) state.health = event.health;

@@ -3,10 +3,14 @@
  * be started stands in the state from the report on, so that no leader forgets it, and none does it twice.
  */
 import type { ClusterState } from './clusterState.ts';
-import { keyOf } from './dependencies.ts';
+import { keyOf, requiringKinds, wishingKinds } from './dependencies.ts';
 import type { ClusterEvent, ReportedState, UnitReport } from './events.ts';
+import { UnitGraph } from './unitGraph.ts';
+import { templateOfName } from './unitName.ts';
 
-export type TriggerKind = 'OnFailure' | 'OnSuccess';
+/** `Activated`: another unit of its machine (a timer, say) has started it. */
+export type TriggerKind = EndKind | 'Activated';
+type EndKind = 'OnFailure' | 'OnSuccess';
 
 /** How a unit ended whose `OnFailure=` or `OnSuccess=` starts another one, which is told of it: systemd.exec(5). */
 export interface MonitoredEnd {
@@ -23,7 +27,11 @@ export interface Trigger {
   /** The goal that its last failure, or end, belonged to. */
   readonly goal: number;
   /** What is still to be done about it. */
-  readonly open?: { readonly kind: TriggerKind; readonly result: string };
+  readonly open?: { readonly kind: EndKind; readonly result: string };
+  /** When another unit of the machine last started it, as it told; absent: never. */
+  readonly activatedAt?: number;
+  /** What it wants elsewhere is still to be started for that. */
+  readonly wants?: true;
 }
 
 /** By machine. */
@@ -52,12 +60,43 @@ export function noteTrigger(
   // A failure that is told again is no new one.
   const isKnown = before === undefined && (known?.[machine]?.goal ?? -1) >= report.goal;
   if (isKnown) return;
-  const trigger = { goal: report.goal, open: { kind, result: report.result } };
+  const trigger = { ...known?.[machine], goal: report.goal, open: { kind, result: report.result } };
   state.triggers.set(unit.name, { ...known, [machine]: trigger });
 }
 
+/** The node starts with such a unit what it wants there; what it wants elsewhere is the cluster's to start. */
+export function noteActivation(state: ClusterState, { unit: name, activatedAt }: ReportedState, machine: string): void {
+  const unit = state.units.get(name);
+  if (activatedAt === undefined || !unit || !Object.hasOwn(unit.machines, machine)) return;
+  const isInvolved = unit.dependencies !== undefined || state.dependents.get(name).size > 0;
+  const known = state.triggers.get(name);
+  if (!isInvolved || known?.[machine]?.activatedAt === activatedAt) return;
+  const wants = wantedElsewhere(state, name, machine).length > 0 || opponentsThere(state, name, machine).length > 0;
+  const trigger = { goal: -1, ...known?.[machine], activatedAt };
+  if (wants) state.triggers.set(name, { ...known, [machine]: { ...trigger, wants: true } });
+}
+
+/** What the unit requires or wants that is not on that machine, as far as it is known or can be made of a template. */
+function wantedElsewhere(state: ClusterState, name: string, machine: string): string[] {
+  const kinds = [...requiringKinds, ...wishingKinds];
+  const dependencies = state.units.get(name)?.dependencies ?? {};
+  const instances = kinds
+    .flatMap((kind) => dependencies[kind] ?? [])
+    .filter((other) => state.units.has(templateOfName(other) ?? ''));
+  const wanted = new Set([...new UnitGraph(state).related(name, kinds), ...instances]);
+  return [...wanted].sort().filter((other) => !Object.hasOwn(state.units.get(other)?.machines ?? {}, machine));
+}
+
+/** What runs beside the unit and cannot run together with it. */
+export function opponentsThere(state: ClusterState, name: string, machine: string): string[] {
+  return new UnitGraph(state).related(name, ['Conflicts']).filter((other) => {
+    const { desired, machines = {} } = state.units.get(other) ?? {};
+    return desired === 'launched' && Object.hasOwn(machines, machine);
+  });
+}
+
 /** Which of the two it is that has just happened. */
-function kindOf({ active, result }: ReportedState, before: ReportedState | undefined): TriggerKind | null {
+function kindOf({ active, result }: ReportedState, before: ReportedState | undefined): EndKind | null {
   if (active === 'failed') return before?.active === 'failed' ? null : 'OnFailure';
   const wasUp = before !== undefined && before.active !== 'inactive' && before.active !== 'failed';
   return active === 'inactive' && result === 'success' && wasUp ? 'OnSuccess' : null;
@@ -66,9 +105,13 @@ function kindOf({ active, result }: ReportedState, before: ReportedState | undef
 export function openTriggers(state: ClusterState): OpenTrigger[] {
   return [...state.triggers.entries()]
     .flatMap(([unit, machines]) =>
-      Object.entries(machines).flatMap(([machine, { open }]): OpenTrigger[] => {
+      Object.entries(machines).flatMap(([machine, { open, wants }]): OpenTrigger[] => {
+        const activated = { unit, machine, kind: 'Activated', result: 'success' } as const;
         const names = open && state.units.get(unit)?.dependencies?.[open.kind];
-        return open ? [{ unit, machine, ...open, names: names ?? [] }] : [];
+        return [
+          ...(wants ? [{ ...activated, names: wantedElsewhere(state, unit, machine) }] : []),
+          ...(open ? [{ unit, machine, ...open, names: names ?? [] }] : []),
+        ];
       }),
     )
     .sort((a, b) => (a.unit < b.unit || (a.unit === b.unit && a.machine < b.machine) ? -1 : 1));
@@ -80,7 +123,7 @@ export function monitoredEnd(
   { unit, machine, result }: OpenTrigger,
   started: string,
 ): MonitoredEnd | undefined {
-  const kinds: TriggerKind[] = ['OnFailure', 'OnSuccess'];
+  const kinds: EndKind[] = ['OnFailure', 'OnSuccess'];
   const naming = new Set(kinds.flatMap((kind) => [...state.dependents.get(keyOf(kind, started))]));
   const isLoaded = (name: string) => (state.units.get(name)?.desired ?? 'inactive') !== 'inactive';
   if ([...naming].filter(isLoaded).length > 1) return undefined;
@@ -95,9 +138,13 @@ export function monitoredEnd(
 /** Something has been done about it. */
 export function evolveTriggered(
   state: ClusterState,
-  { unit, machine }: Extract<ClusterEvent, { type: 'UnitTriggered' }>,
+  { unit, machine, kind }: Extract<ClusterEvent, { type: 'UnitTriggered' }>,
 ): void {
   const known = state.triggers.get(unit);
   const trigger = known?.[machine];
-  if (known && trigger) state.triggers.set(unit, { ...known, [machine]: { goal: trigger.goal } });
+  if (!known || !trigger) return;
+  const { open, wants, ...rest } = trigger;
+  const still =
+    kind === 'Activated' ? { ...rest, ...(open ? { open } : {}) } : { ...rest, ...(wants ? { wants } : {}) };
+  state.triggers.set(unit, { ...known, [machine]: still });
 }

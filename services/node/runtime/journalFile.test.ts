@@ -96,7 +96,8 @@ describe('a journal file', { timeout: 30_000 }, () => {
     await writeFile(path, 'hello\n');
     await utimes(path, 5, 5);
     const seen: unknown[] = [];
-    for await (const line of readJournal(path, systemClock, { lines: 9, follow: false, signal: never })) seen.push(line);
+    for await (const line of readJournal(path, systemClock, { lines: 9, follow: false, signal: never }))
+      seen.push(line);
     assert.deepEqual(seen, [{ at: 5_000, text: 'hello' }]);
   });
 
