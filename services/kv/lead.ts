@@ -1,5 +1,6 @@
 import type { Bus, BusMessage } from '../../shared/bus/bus.ts';
 import { type Clock, delay } from '../../shared/clock/clock.ts';
+import { LinkedController } from '../../shared/clock/linkedController.ts';
 import type { KvCommand, KvError, KvEvent } from '../../shared/domain/kv.ts';
 import { AppendRefusedError, type EventLog } from '../../shared/log/eventLog.ts';
 import type { ReplicaTerm } from '../../shared/log/replicaActor.ts';
@@ -51,8 +52,8 @@ export async function leadKv(
   onTerm: (term: KvTerm | null) => void,
 ): Promise<void> {
   const { id, bus, log, clock, ids } = deps;
-  const over = new AbortController();
-  const ending = AbortSignal.any([signal, over.signal]);
+  const over = new LinkedController(signal);
+  const ending = over.signal;
   const writer = createSubjectWriter<KvEvent>({ log, subject: subjects.kvLog, by: `kv/${id}`, ids, clock, signal });
   writer.reset(projection.head(subjects.kvLog));
   const proveOnFence = () => leader.proveLeadership();

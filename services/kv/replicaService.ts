@@ -2,6 +2,7 @@ import { type Attempt, askPatiently, NoLeaderError } from '../../shared/bus/askP
 import { type Bus, BusClosedError } from '../../shared/bus/bus.ts';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { Deadlines } from '../../shared/clock/deadlines.ts';
+import { LinkedController } from '../../shared/clock/linkedController.ts';
 import { shareNext } from '../../shared/clock/shareNext.ts';
 import type { KvCommand, KvError, KvResult, LeaseId } from '../../shared/domain/kv.ts';
 import type { Leader } from '../../shared/log/leaderActor.ts';
@@ -145,10 +146,11 @@ export class ReplicaService implements KvService {
   async #reach(seq: number): Promise<KvError | null> {
     const { projection, clock, signal } = this.#parts;
     if (projection.seq >= seq) return null;
-    const late = new AbortController();
-    const timer = clock.setTimeout(() => late.abort(), patienceMs);
-    await projection.reached(seq, AbortSignal.any([signal, late.signal]));
+    const over = new LinkedController(signal);
+    const timer = clock.setTimeout(() => over.abort(), patienceMs);
+    await projection.reached(seq, over.signal);
     clock.clearTimeout(timer);
+    over.abort();
     return projection.seq >= seq ? null : { code: 'timeout' };
   }
 

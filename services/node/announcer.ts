@@ -1,6 +1,7 @@
 import { describeKvError, type KvClient } from '../../shared/bus/kvClient.ts';
 import { type KvSession, openSession } from '../../shared/bus/kvSession.ts';
 import { delay } from '../../shared/clock/clock.ts';
+import { LinkedController } from '../../shared/clock/linkedController.ts';
 import { type Announcement, needsPorts, type PublishedPort, renderAnnouncement } from '../../shared/domain/announce.ts';
 import type { Bytes, KvCommand, KvResult } from '../../shared/domain/kv.ts';
 import { bytesOfText } from '../../shared/domain/kvKeys.ts';
@@ -109,9 +110,9 @@ export class Announcer {
 
   /** Waits before it is tried again, unless something else is to be said meanwhile. */
   async #rest(): Promise<void> {
-    this.#pause = new AbortController();
-    const over = AbortSignal.any([this.#stopped.signal, this.#pause.signal]);
-    if (!this.#changed) await delay(this.#options.client.parts.clock, retryMs, over);
+    this.#pause = new LinkedController(this.#stopped.signal);
+    if (!this.#changed) await delay(this.#options.client.parts.clock, retryMs, this.#pause.signal);
+    this.#pause.abort();
     this.#changed = true;
   }
 

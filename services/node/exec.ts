@@ -2,6 +2,7 @@
 import type { Bus, Subscription } from '../../shared/bus/bus.ts';
 import { Pipe } from '../../shared/bus/pipe.ts';
 import { type Clock, delay } from '../../shared/clock/clock.ts';
+import { LinkedController } from '../../shared/clock/linkedController.ts';
 import {
   type ExecInput,
   type ExecOutput,
@@ -71,8 +72,8 @@ async function converse(
   inbox: string,
   over: AbortSignal,
 ): Promise<void> {
-  const done = new AbortController();
-  const gone = AbortSignal.any([done.signal, over]);
+  const done = new LinkedController(over);
+  const gone = done.signal;
   let heardAt = clock.monotonicNow();
   const pipe = new Pipe<ExecOutput, ExecInput>(
     {

@@ -1,5 +1,6 @@
 import { type Bus, NoRespondersError, RequestTimeoutError } from '../../shared/bus/bus.ts';
-import { type Clock, delay } from '../../shared/clock/clock.ts';
+import type { Clock } from '../../shared/clock/clock.ts';
+import { LinkedController } from '../../shared/clock/linkedController.ts';
 import { encodeJson } from '../../shared/protocol/json.ts';
 import type { Heartbeat, HeartbeatReply } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
@@ -41,21 +42,20 @@ export async function runHeartbeat(options: HeartbeatOptions, signal: AbortSigna
     if (took.length > remembered) took.shift();
     onReply(reply, sentAt);
   };
-  const broken = new AbortController();
-  const over = AbortSignal.any([signal, broken.signal]);
-  const pause = new Pause(clock, over);
+  const over = new LinkedController(signal);
+  const pause = new Pause(clock, over.signal);
   const quiet = onNews?.(() => pause.cutShort());
-  while (!over.aborted) {
+  while (!over.signal.aborted) {
     const sentAt = clock.monotonicNow();
     const answeredInMs = median(took);
     sendBeat(options, { ...beat(), ...(answeredInMs > promptMs ? { answeredInMs } : {}) }).then(
       (reply) => settle(reply, sentAt),
-      (error) => broken.abort(error),
+      (error) => over.abort(error),
     );
     await pause.for(intervalMs);
   }
   quiet?.();
-  if (broken.signal.aborted && !signal.aborted) throw broken.signal.reason;
+  if (!signal.aborted) throw over.signal.reason;
 }
 
 /** What lies between two heartbeats. */
@@ -73,11 +73,17 @@ class Pause {
   }
 
   async for(ms: number): Promise<void> {
-    const ended = new AbortController();
-    this.#end = () => ended.abort();
     this.#begunAt = this.#clock.monotonicNow();
     this.#isCutShort = false;
-    if (!this.#over.aborted) await delay(this.#clock, ms, ended.signal);
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        this.#clock.clearTimeout(timer);
+        resolve();
+      };
+      const timer = this.#clock.setTimeout(end, ms);
+      this.#end = end;
+      if (this.#over.aborted) end();
+    });
   }
 
   /** However much there is to tell, heartbeats keep their distance. */

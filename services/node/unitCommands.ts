@@ -1,4 +1,5 @@
 import { type Clock, delay } from '../../shared/clock/clock.ts';
+import { LinkedController } from '../../shared/clock/linkedController.ts';
 import { substituteVariables } from '../../shared/domain/commandLine.ts';
 import type { ExecCommand, ServiceSpec } from '../../shared/domain/unitSpec.ts';
 import type { CommandDirective, EndedCommands } from './endedCommands.ts';
@@ -111,16 +112,17 @@ async function within<T>(
   work: (abort: AbortSignal) => Promise<T>,
 ): Promise<T | 'timeout'> {
   if (timeoutMs === null) return work(signal);
-  const late = new AbortController();
+  const late = new LinkedController(signal);
   const done = new AbortController();
   const timer = delay(clock, timeoutMs, done.signal).then((): 'timeout' => {
     late.abort();
     return 'timeout';
   });
   try {
-    return await Promise.race([work(AbortSignal.any([signal, late.signal])), timer]);
+    return await Promise.race([work(late.signal), timer]);
   } finally {
     done.abort();
+    late.abort();
   }
 }
 

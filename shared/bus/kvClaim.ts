@@ -1,3 +1,4 @@
+import { LinkedController } from '../clock/linkedController.ts';
 import type { Bytes, KeyValue, KvError, TxnRequest } from '../domain/kv.ts';
 import { bytesOfText, leaseToHex, prefixRange } from '../domain/kvKeys.ts';
 import type { KvAnswer, KvClient } from './kvClient.ts';
@@ -35,12 +36,10 @@ export interface ClaimOptions {
 export async function claim(client: KvClient, options: ClaimOptions): Promise<KvAnswer<KvClaim>> {
   const { session, name } = options;
   const key = `${name}/${bytesOfText(leaseToHex(session.lease))}`;
-  const signals = [session.lost, ...(options.signal ? [options.signal] : [])];
-  const signal = AbortSignal.any(signals);
   const queued = await enqueue(client, key, options);
   if (!queued.ok) return queued;
   const mine: KvClaim = { key, token: queued.response };
-  const error = (await predecessorsGone(client, name, mine, signal)) ?? (await stillMine(client, mine));
+  const error = (await headOfQueue(client, options, mine)) ?? (await stillMine(client, mine));
   if (error === null) return { ok: true, revision: queued.revision, response: mine };
   await release(client, mine);
   return { ok: false, error };
@@ -86,6 +85,17 @@ async function enqueue(client: KvClient, key: Bytes, { session, value = '' }: Cl
   const [first] = response.responses;
   const there = first?.type === 'Range' ? first.kvs[0] : undefined;
   return { ok: true, revision, response: there?.createRevision ?? revision };
+}
+
+/** Waits for the head of the queue; null: it is there. */
+async function headOfQueue(client: KvClient, options: ClaimOptions, mine: KvClaim): Promise<KvError | null> {
+  const { session, name, signal } = options;
+  const over = new LinkedController(session.lost, ...(signal ? [signal] : []));
+  try {
+    return await predecessorsGone(client, name, mine, over.signal);
+  } finally {
+    over.abort();
+  }
 }
 
 /** Waits for the one just before to go, until there is none: then nobody is woken in vain. */

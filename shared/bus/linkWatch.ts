@@ -1,6 +1,7 @@
 /** Gives up a NATS server that no longer answers, long before TCP or missed pings would. */
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Clock, delay } from '../clock/clock.ts';
+import { LinkedController } from '../clock/linkedController.ts';
 
 /** The part of a connection that is watched, and what is done to it. */
 export type WatchedConnection = Pick<NatsConnection, 'flush' | 'reconnect' | 'stats' | 'isClosed'>;
@@ -53,8 +54,8 @@ async function isAnswered(
   connection: WatchedConnection,
   { clock, signal, patienceMs }: LinkWatchOptions & { patienceMs: number },
 ): Promise<boolean> {
-  const over = new AbortController();
-  const late = delay(clock, patienceMs, AbortSignal.any([over.signal, signal])).then(() => false);
+  const over = new LinkedController(signal);
+  const late = delay(clock, patienceMs, over.signal).then(() => false);
   // A connection that breaks answers nothing; it reconnects by itself.
   const answer = connection.flush().then(
     () => true,

@@ -1,5 +1,6 @@
 /** Follows what a container's health check says, also across an engine that goes away and comes back. */
 import { type Clock, delay } from '../../../../shared/clock/clock.ts';
+import { LinkedController } from '../../../../shared/clock/linkedController.ts';
 import type { Health } from '../../../../shared/domain/health.ts';
 import { type Engine, isMissing } from './engine.ts';
 
@@ -19,9 +20,8 @@ export function watchHealth(
   known: Health,
   onChange: (health: Health, complaint?: string) => void,
 ): () => void {
-  const over = new AbortController();
-  const signal = AbortSignal.any([over.signal, context.closed]);
-  void follow(context, { container, known, signal, onChange });
+  const over = new LinkedController(context.closed);
+  void follow(context, { container, known, signal: over.signal, onChange });
   return () => over.abort();
 }
 

@@ -1,5 +1,6 @@
 /** Tells which containers the kernel has killed processes of, because their memory ran out; one stream of events for all. */
 import { type Clock, delay } from '../../../../shared/clock/clock.ts';
+import { LinkedController } from '../../../../shared/clock/linkedController.ts';
 import type { Engine } from './engine.ts';
 import { labelFilter } from './labels.ts';
 
@@ -24,8 +25,7 @@ export function createMemoryWatch({ engine, node, clock, closed }: MemoryWatchOp
   const watchers = new Map<string, () => void>();
   let listening: AbortController | null = null;
 
-  async function listen(over: AbortController): Promise<void> {
-    const signal = AbortSignal.any([over.signal, closed]);
+  async function listen(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         for await (const id of await engine.outOfMemory(labelFilter({ node, kind: 'main' }), signal))
@@ -41,8 +41,8 @@ export function createMemoryWatch({ engine, node, clock, closed }: MemoryWatchOp
     watch(container, onKill) {
       watchers.set(container, onKill);
       if (listening === null) {
-        listening = new AbortController();
-        void listen(listening);
+        listening = new LinkedController(closed);
+        void listen(listening.signal);
       }
       return () => {
         watchers.delete(container);
