@@ -118,6 +118,23 @@ const services: Record<string, string[]> = {
   ],
   forks: ['Type=forking', `ExecStart=${say('main', 'sleep 1000 & exit 0')}`, ...stops],
   'forks-nothing': ['Type=forking', `ExecStart=${say('main')}`, ...stops],
+  'forks-and-fails': ['Type=forking', `ExecStart=-${say('main', 'sleep 1000 & exit 1')}`, ...stops],
+  'forks-and-says-three': [
+    'Type=forking',
+    'SuccessExitStatus=3',
+    `ExecStart=${say('main', 'sleep 1000 & exit 3')}`,
+    ...stops,
+  ],
+  'outlives-its-stop': [
+    'Type=oneshot',
+    'TimeoutStartSec=200ms',
+    'TimeoutStopSec=200ms',
+    'SendSIGKILL=no',
+    'Restart=on-failure',
+    'RestartSec=1ms',
+    `ExecStart=${say('main', 'trap "" TERM; sleep 3 & wait; wait; sleep 3')}`,
+    ...stops,
+  ],
   'fails-to-fork': ['Type=forking', `ExecStart=${say('main', 'exit 5')}`, ...stops],
   // What was to fork away is no main process, to whose end the exit statuses of Restart= would apply.
   'restarts-not-what-forks': [
@@ -190,6 +207,8 @@ const lasting = [
   'asks-slowly',
   'is-ready',
   'forks',
+  'forks-and-fails',
+  'forks-and-says-three',
 ];
 /** systemd goes on to show the last failure where there was one; here it is said why there is no further start. */
 const limited = [

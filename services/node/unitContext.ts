@@ -67,6 +67,8 @@ export interface UnitContext extends Omit<UnitInput, 'suspended' | 'gate'> {
   /** Which of the ExecStart= commands runs (a oneshot has several). */
   mainIndex: number;
   result: Result;
+  /** Nothing of the last activation could be made to end (`SendSIGKILL=no`): its main process is still there. */
+  outlived: boolean;
   /** Control commands that have not ended yet; those of a state that was left are being killed. */
   controls: Set<Promise<void>>;
   /** Id of this activation; null: there was none yet, or an earlier agent began it. */
@@ -130,6 +132,7 @@ export function initialContext(input: UnitInput): UnitContext {
     main: null,
     health: null,
     mainIndex: 0,
+    outlived: false,
     controls: new Set(),
     invocation: rest?.invocation ?? null,
     ended: new EndedCommands(),
@@ -228,6 +231,7 @@ export function begun(context: UnitContext): Partial<UnitContext> {
     reloadFailure: null,
     main: null,
     mainIndex: 0,
+    outlived: false,
     result: 'success',
     exit: null,
     invocation: context.newInvocation?.() ?? null,

@@ -157,6 +157,8 @@ export const unitSetup = setup({
     autoRestarts: ({ context }) =>
       context.suspended === null &&
       isLaunched(context) &&
+      // A second one would run beside it.
+      !context.outlived &&
       restarts(context.spec.service, context.result, hasMain(context) ? context.exit : null),
     limitHit: ({ context }) =>
       startLimitHit(context.starts, context.clock.monotonicNow(), context.spec.service.startLimit),
@@ -218,7 +220,10 @@ export const unitSetup = setup({
       health: main.health ?? null,
       startWished: false,
     })),
-    forgetMain: assign({ main: null }),
+    forgetMain: assign(({ context }) => ({
+      main: null,
+      outlived: !mainEnded(context) && !context.spec.service.sendSigkill,
+    })),
     countRestart: assign({ restarts: ({ context }) => context.restarts + 1 }),
     tidyUp: ({ context }, { comesBack }: { comesBack: boolean }) =>
       removeRuntimeDirectories(context.spec.service, comesBack),

@@ -257,14 +257,17 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
   }
 
   /** What a main command needs that talks or forks away; it is told where to talk to, and how often. */
-  #keep({ unit, service, environment }: StartRequest) {
+  #keep({ unit, service, environment, command }: StartRequest) {
     if (!isKept(service)) return { keeping: null, environment };
     const board = this.#board(unit);
     board.prepare('machine');
     const { notifyAccess: access, pidFile = '', type } = service;
     const socket = access === 'none' ? null : board.socket;
     const { notices } = board;
-    const keeping = { script: this.#siteReady().keeper, notices, socket, access, pidFile, type };
+    const { codes, signals } = service.successExitStatus;
+    const listed = [...codes, ...signals.map((signal) => `killed-${signalNumber(signal)}`)];
+    const clean = command.ignoreFailure ? 'any' : listed.join(' ');
+    const keeping = { script: this.#siteReady().keeper, notices, socket, access, pidFile, type, clean };
     return { keeping, environment: { ...environment, ...notifyVariables(service, socket) } };
   }
 

@@ -2,7 +2,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -26,12 +26,22 @@ function makeGroups(name: string): string[] {
   });
 }
 
-/** They are empty when systemd has ended. */
+/** They are empty when systemd has ended, but for what was not to be killed: that goes now. */
 async function removeGroups(groups: readonly string[]): Promise<void> {
   for (const group of groups) {
     const inner = (await readdir(group, { recursive: true, withFileTypes: true })).filter((each) => each.isDirectory());
     const paths = inner.map(({ parentPath, name }) => join(parentPath, name)).sort((a, b) => b.length - a.length);
-    for (const path of [...paths, group]) await rmdir(path);
+    for (const path of [...paths, group]) {
+      for (const pid of (await readFile(join(path, 'cgroup.procs'), 'utf8')).split('\n').filter(Boolean)) {
+        process.kill(Number(pid), 'SIGKILL');
+      }
+      await until(`${path} is empty`, () =>
+        rmdir(path).then(
+          () => true,
+          () => false,
+        ),
+      );
+    }
   }
 }
 
@@ -118,11 +128,14 @@ export async function startSystemd(
       return new Map(stdout.trim().split('\n\n').map(readShown));
     },
     async close() {
-      if (Object.keys(units).length > 0) await ask('stop', ...Object.keys(units));
-      if (systemd.pid !== undefined) process.kill(systemd.pid, exitNow);
-      await ended;
-      await removeGroups(groups);
-      await rm(directory, { recursive: true });
+      try {
+        if (Object.keys(units).length > 0) await ask('stop', ...Object.keys(units));
+      } finally {
+        if (systemd.pid !== undefined) process.kill(systemd.pid, exitNow);
+        await ended;
+        await removeGroups(groups);
+        await rm(directory, { recursive: true });
+      }
     },
   };
 }

@@ -153,6 +153,20 @@ describe('a command with a keeper', { timeout: 60_000 }, () => {
     assert.deepEqual(await main.exited, { kind: 'killed', signal: 'SIGTERM' });
   });
 
+  it('whose first process fails has forked away all the same where that counts as success', async () => {
+    const successExitStatus = { codes: [4], signals: ['SIGUSR1'] };
+    for (const end of ['exit 4', 'kill -USR1 $$']) {
+      const main = await start(`setsid sleep 1000 & ${end}`, {
+        type: 'forking',
+        notifyAccess: 'none',
+        successExitStatus,
+      });
+      await until('it was heard', () => said(main).ready > 0);
+      await main.signal('SIGTERM', 'main');
+      assert.deepEqual(await main.exited, { kind: 'killed', signal: 'SIGTERM' });
+    }
+  });
+
   it('whose first process fails has failed', async () => {
     const main = await start('sleep 1000 & exit 4', { type: 'forking', notifyAccess: 'none' });
     assert.deepEqual(await main.exited, { kind: 'exited', code: 4 });

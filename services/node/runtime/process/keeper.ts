@@ -25,7 +25,8 @@ export function perlPath(): string {
  *
  * Arguments: processor (x64, or another that has Linux's generic system calls), notices, socket, whose messages count
  * (`NotifyAccess=`), then, where it has a command to run: record, journal, control group, groups that limit it, umask,
- * what the command does at SIGPIPE (`IGNORE`, `DEFAULT`), identity, `PIDFile=`, type, and the command. On file descriptor 3 it says what the shim says.
+ * what the command does at SIGPIPE (`IGNORE`, `DEFAULT`), identity, `PIDFile=`, type, which ends of a command that forks
+ * away are no failure (`3 killed-9`, or `any`), and the command. On file descriptor 3 it says what the shim says.
  *
  * Without a command it receives for a container (`notify/listener.ts`): it goes on with the notices that there are, and
  * as long as the lock beside them, which tells others that somebody listens. Only what has the socket's directory gets
@@ -33,7 +34,7 @@ export function perlPath(): string {
  * (also what that started).
  */
 export const keeperScript = String.raw`use strict;
-my ($arch, $notices, $socket, $access, $record, $journal, $group, $limits, $mask, $atpipe, $identity, $pidfile, $type, @command) = @ARGV;
+my ($arch, $notices, $socket, $access, $record, $journal, $group, $limits, $mask, $atpipe, $identity, $pidfile, $type, $clean, @command) = @ARGV;
 my $x64 = $arch eq 'x64';
 my ($recvmsg, $ppoll, $sigprocmask, $prctl) = $x64 ? (47, 271, 14, 157) : (212, 73, 135, 167);
 my ($main, $forked, $seq, $said) = (0, 0, 0, '');
@@ -136,6 +137,13 @@ sub ended {
   exit 0;
 }
 
+sub is_clean {
+  my ($status) = @_;
+  my $signal = $status & 127;
+  my $end = $signal ? "killed-$signal" : $status >> 8;
+  return grep { $_ eq 'any' || $_ eq $end } split ' ', $clean;
+}
+
 # Of a command that has forked away: the pid file says who the main process is, or there is but one.
 sub settle_fork {
   my @children = split ' ', (lines_of("/proc/$$/task/$$/children"))[0] // '';
@@ -153,7 +161,7 @@ sub reap {
   while ((my $pid = waitpid(-1, 1)) > 0) {
     my $status = $?;
     if ($type eq 'forking' && !$forked && $pid == $main) {
-      ended($status) if $status;
+      ended($status) if $status && !is_clean($status);
       ($forked, $main) = (1, 0);
       next;
     }

@@ -18,6 +18,8 @@ export interface Keeping {
   access: string;
   pidFile: string;
   type: string;
+  /** Ends of a command that forks away beside `exited 0` that are none of failure: `3 killed-9`, or `any`. */
+  clean: string;
 }
 
 export interface LaunchFiles {
@@ -86,10 +88,10 @@ function keeper(
   identity: string,
   execution: Execution,
 ) {
-  const { script, notices, socket, access, pidFile, type } = keeping;
+  const { script, notices, socket, access, pidFile, type, clean } = keeping;
   const listening = [process.arch, notices, socket ?? '', access];
   const settings = [group ?? '', limits.join(' '), execution.umask, execution.ignoreSigpipe ? 'IGNORE' : 'DEFAULT'];
-  const running = [record, journal, ...settings, identity, pidFile, type];
+  const running = [record, journal, ...settings, identity, pidFile, type, clean];
   return [perlPath(), [script, ...listening, ...running, ...execution.argv]] as const;
 }
 
