@@ -74,7 +74,7 @@ async function lookAtAll({ path, seen, clock }: PathContext): Promise<Finding> {
   const unfinished = written.includes(true) ? await stillChanging(path, sightings, clock) : [];
   const index = sightings.findIndex(({ isThere }, each) => isThere || (isOther(each) && !unfinished[each]));
   const states = sightings.map(({ state }, each) => (written[each] && unfinished[each] ? (seen?.[each] ?? '') : state));
-  return { seen: states, found: path.triggers[index]?.path ?? null };
+  return { seen: states, found: sightings[index]?.match ?? path.triggers[index]?.path ?? null };
 }
 
 /** `PathChanged=` is for files that have been written, not for each write: systemd waits until they are closed. */

@@ -2,26 +2,32 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { matchesGlob } from '../../shared/domain/glob.ts';
 import type { PathTrigger } from '../../shared/domain/path.ts';
+import { firstMatch, fixedParts } from '../../shared/domain/pathGlob.ts';
+import { isHiddenOrBackup } from '../../shared/domain/testConditions.ts';
+import { machineDirectories } from './conditions/machineFacts.ts';
 
 /** What is seen of a path: whether what is waited for is there, and a text that is another one after each change. */
 export interface Sighting {
   isThere: boolean;
+  /** Of a pattern: what matches it. */
+  match?: string;
   state: string;
 }
 
-/** Of a directory, so many entries are looked at for changes; of a pattern, so many matches. */
+/** Of a directory, so many entries are looked at for changes. */
 const mostEntries = 4_096;
 
 export async function look({ kind, path }: PathTrigger): Promise<Sighting> {
   switch (kind) {
     case 'PathExists':
       return { isThere: (await inodeOf(path)) !== null, state: '' };
-    case 'PathExistsGlob':
-      return { isThere: await someMatch(path), state: '' };
+    case 'PathExistsGlob': {
+      const match = await firstMatch(path, machineDirectories);
+      return match === null ? { isThere: false, state: '' } : { isThere: true, match, state: '' };
+    }
     case 'DirectoryNotEmpty':
-      return { isThere: (await entriesOf(path)).some((name) => !name.startsWith('.')), state: '' };
+      return { isThere: (await entriesOf(path)).some((name) => !isHiddenOrBackup(name)), state: '' };
     case 'PathChanged':
     case 'PathModified':
       return { isThere: false, state: await stateOf(path) };
@@ -53,23 +59,6 @@ async function entriesOf(path: string): Promise<string[]> {
   return readdir(path).catch(() => []);
 }
 
-/** Component by component, as glob(7) has it: a leading dot is matched by a dot only. */
-async function someMatch(pattern: string): Promise<boolean> {
-  let found = ['/'];
-  for (const part of pattern.split('/').filter((each) => each !== '')) {
-    const next = await Promise.all(found.map((directory) => matchesIn(directory, part)));
-    // Each once: by `..` many ways lead to one place.
-    found = [...new Set(next.flat())].slice(0, mostEntries);
-  }
-  return found.length > 0;
-}
-
-async function matchesIn(directory: string, part: string): Promise<string[]> {
-  if (!/[*?[]/.test(part)) return (await inodeOf(join(directory, part))) === null ? [] : [join(directory, part)];
-  const names = (await entriesOf(directory)).filter((name) => part.startsWith('.') || !name.startsWith('.'));
-  return names.filter((name) => matchesGlob(part, name)).map((name) => join(directory, name));
-}
-
 /**
  * Calls `onChange` when something has happened to one of the paths, or on the way there: whatever it was, it has to be
  * looked at. Returns how to end that. Paths that are not there yet are watched from where their way ends.
@@ -99,9 +88,7 @@ type Interest = Set<string> | 'all';
 
 /** The path itself, as far as it has no wildcards, and in every directory above it the next step. */
 function addWay(places: Map<string, Interest>, path: string): void {
-  const parts = path.split('/').filter((part) => part !== '');
-  const plain = parts.findIndex((part) => /[*?[]/.test(part));
-  const fixed = plain < 0 ? parts : parts.slice(0, plain);
+  const fixed = fixedParts(path);
   places.set(`/${fixed.join('/')}`, 'all');
   for (const [depth, name] of fixed.entries()) {
     const place = `/${fixed.slice(0, depth).join('/')}`;

@@ -1,6 +1,6 @@
 /** systemd itself as the judge of what timers, paths and sockets start: the same units are run by it and by ours. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -70,6 +70,16 @@ const units: Record<string, { text: string; started?: true; ends: string }> = {
   'times.service': { text: `[Service]\nType=oneshot\n${told}`, ends: 'inactive dead' },
   'finds.path': { started: true, text: `[Path]\nPathExists=/none\nPathExists=/bin/sh`, ends: 'active running' },
   'finds.service': { text: `[Service]\nType=oneshot\nRemainAfterExit=yes\n${told}`, ends: 'active exited' },
+  'globs.path': { started: true, text: '[Path]\nPathExistsGlob=/bin/s[h]', ends: 'active running' },
+  'braces.path': {
+    started: true,
+    text: '[Path]\nPathExistsGlob=/bin/{nothere,s[h]}',
+    ends: 'active running',
+  },
+  'braces.service': { text: `[Service]\nType=oneshot\nRemainAfterExit=yes\n${told}`, ends: 'active exited' },
+  'empty.path': { started: true, text: `[Path]\nDirectoryNotEmpty=${here}/backups`, ends: 'active waiting' },
+  'empty.service': { text: `[Service]\n${says('not empty')}`, ends: 'inactive dead' },
+  'globs.service': { text: `[Service]\nType=oneshot\nRemainAfterExit=yes\n${told}`, ends: 'active exited' },
   'called.socket': { started: true, text: `[Socket]\nListenStream=${here}/called`, ends: 'active running' },
   'called.service': { text: `[Service]\nType=oneshot\nRemainAfterExit=yes\n${told}`, ends: 'active exited' },
   'calls.service': {
@@ -177,7 +187,10 @@ test('timers, paths and sockets start what they start under systemd', { skip, ti
   const directory = await mkdtemp(join(tmpdir(), 'flotilla-starts-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const [theirs, ours] = [join(directory, 'theirs'), join(directory, 'ours')];
-  for (const one of [theirs, ours]) await mkdir(one);
+  for (const one of [theirs, ours]) {
+    await mkdir(join(one, 'backups'), { recursive: true });
+    for (const name of ['.hidden', 'x~', 'y.dpkg-old']) await writeFile(join(one, 'backups', name), '');
+  }
   const judged = await underSystemd(theirs);
   const own = await underOurs(ours);
   assert.deepEqual(own, judged);

@@ -8,23 +8,47 @@ export interface Directories {
   isThere(path: string): Promise<boolean>;
 }
 
-/** Whether there is anything that the pattern, an absolute path, matches. */
-export async function globExists(pattern: string, directories: Directories): Promise<boolean> {
+/** By `..` many ways lead to one place: so often it is looked, then nothing more is found. */
+const mostLooks = 20_000;
+
+/** The first path that the pattern, an absolute path, matches; null: there is none. */
+export async function firstMatch(pattern: string, directories: Directories): Promise<string | null> {
+  const budget = { looks: mostLooks };
   for (const each of expandBraces(pattern)) {
-    if (await existsBelow('', each.split('/').filter(Boolean), directories)) return true;
+    const found = await firstBelow('', each.split('/').filter(Boolean), directories, budget);
+    if (found !== null) return found;
   }
-  return false;
+  return null;
 }
 
-async function existsBelow(base: string, parts: readonly string[], directories: Directories): Promise<boolean> {
+async function firstBelow(
+  base: string,
+  parts: readonly string[],
+  directories: Directories,
+  budget: { looks: number },
+): Promise<string | null> {
+  if (budget.looks-- <= 0) return null;
   const [part, ...rest] = parts;
-  if (part === undefined) return directories.isThere(base === '' ? '/' : base);
-  if (!/[*?[\\]/.test(part)) return existsBelow(`${base}/${part}`, rest, directories);
-  const names = (await directories.entries(base === '' ? '/' : base)) ?? [];
-  for (const name of names.filter((each) => matchesName(part, each))) {
-    if (await existsBelow(`${base}/${name}`, rest, directories)) return true;
+  const path = base === '' ? '/' : base;
+  if (part === undefined) return (await directories.isThere(path)) ? path : null;
+  if (!isPattern(part)) return firstBelow(`${base}/${part}`, rest, directories, budget);
+  const names = ((await directories.entries(path)) ?? []).filter((each) => matchesName(part, each));
+  for (const name of names.sort()) {
+    const found = await firstBelow(`${base}/${name}`, rest, directories, budget);
+    if (found !== null) return found;
   }
-  return false;
+  return null;
+}
+
+function isPattern(part: string): boolean {
+  return /[*?[\\]/.test(part);
+}
+
+/** The directories at the beginning of a pattern, each by its name, that are the same for everything that it matches. */
+export function fixedParts(pattern: string): string[] {
+  const parts = pattern.split('/').filter(Boolean);
+  const first = parts.findIndex((part) => isPattern(part) || part.includes('{'));
+  return first < 0 ? parts : parts.slice(0, first);
 }
 
 /** A leading period is only matched by itself. */

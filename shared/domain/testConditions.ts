@@ -14,7 +14,7 @@ import {
 } from './conditions.ts';
 import { matchesShellPattern } from './glob.ts';
 import { lookAtMachine, type MachineFiles } from './machineConditions.ts';
-import { type Directories, globExists } from './pathGlob.ts';
+import { type Directories, firstMatch } from './pathGlob.ts';
 import { splitWords } from './quoting.ts';
 import { type Parsed, parseBoolean } from './values.ts';
 
@@ -101,7 +101,7 @@ async function look({ kind, value }: ConditionTest, facts: ConditionFacts): Prom
 async function lookAtPath(kind: PathKind, path: string, facts: ConditionFacts): Promise<boolean> {
   switch (kind) {
     case 'PathExistsGlob':
-      return globExists(path, facts);
+      return (await firstMatch(path, facts)) !== null;
     case 'PathIsSymbolicLink':
       return facts.isSymbolicLink(path);
     case 'PathIsMountPoint':
@@ -136,7 +136,7 @@ function isOfKind(
 }
 
 /** What editors and package managers leave beside files does not make a directory full (systemd's hidden_or_backup_file). */
-function isHiddenOrBackup(name: string): boolean {
+export function isHiddenOrBackup(name: string): boolean {
   if (/^\.|~$/.test(name) || name === 'lost+found' || /^aquota\.(user|group)$/.test(name)) return true;
   const [, ending = ''] = /\.([^.]*)$/.exec(name) ?? [];
   return backupEndings.has(ending);

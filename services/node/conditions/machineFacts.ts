@@ -4,15 +4,21 @@ import { access, lstat, readdir, readFile, realpath, stat } from 'node:fs/promis
 import { hostname, machine, release, totalmem } from 'node:os';
 import { promisify } from 'node:util';
 import type { Virtualization } from '../../../shared/domain/machineConditions.ts';
+import type { Directories } from '../../../shared/domain/pathGlob.ts';
 import type { ConditionFacts, FileFacts } from '../../../shared/domain/testConditions.ts';
 import { mountOf, parseMounts } from './mountTable.ts';
+
+/** What is there, for patterns of paths. */
+export const machineDirectories: Directories = {
+  isThere: async (path) => (await orNull(lstat(path))) !== null,
+  entries: (directory) => orNull(readdir(directory)),
+};
 
 export function createMachineFacts(machineId: string): ConditionFacts {
   return {
     stat: (path) => orNull(statFacts(path)),
-    isThere: async (path) => (await orNull(lstat(path))) !== null,
+    ...machineDirectories,
     isSymbolicLink: async (path) => (await orNull(lstat(path)))?.isSymbolicLink() ?? false,
-    entries: (directory) => orNull(readdir(directory)),
     text: (path) => orNull(readFile(path, 'utf8')),
     virtualization,
     isMountPoint: async (path) => (await mountAt(path))?.isPoint ?? false,
