@@ -1,11 +1,10 @@
 import type { Clock } from '../../shared/clock/clock.ts';
 import type { UnitReport } from '../../shared/domain/events.ts';
 import { isFit } from '../../shared/domain/health.ts';
-import { interpretUnit } from '../../shared/domain/interpretUnit.ts';
 import type { LeaseTerms } from '../../shared/domain/lease.ts';
 import type { HostFacts } from '../../shared/domain/specifiers.ts';
 import type { ConditionFacts } from '../../shared/domain/testConditions.ts';
-import { parseUnitFile } from '../../shared/domain/unitFile.ts';
+import { meaningOf } from '../../shared/domain/unitMeaning.ts';
 import { parseUnitName } from '../../shared/domain/unitName.ts';
 import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
 import type { AssignedUnit, Assignment, EndedCommand } from '../../shared/protocol/node.ts';
@@ -362,7 +361,7 @@ export class UnitRegistry {
     if (!value) return problems.map(({ message }) => message).join('; ');
     // What is unsafe to ignore was refused, or let pass, when the unit was submitted.
     const options = { allowUnsupported: true };
-    const { spec, problems: found } = interpretUnit(value, parseUnitFile(text).file, this.#options.facts, options);
+    const { spec, problems: found } = meaningOf(value, text, this.#options.facts, options);
     const errors = found.filter(({ severity }) => severity === 'error').map(({ message }) => message);
     return spec === null || errors.length > 0 ? errors.join('; ') || `${name} says nothing` : spec;
   }

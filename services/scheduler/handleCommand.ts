@@ -2,12 +2,11 @@ import { decide } from '../../shared/domain/cluster.ts';
 import type { ClusterState, UnitRecord } from '../../shared/domain/clusterState.ts';
 import { amongClusterUnits, requiringKinds, wishingKinds } from '../../shared/domain/dependencies.ts';
 import type { ClusterEvent } from '../../shared/domain/events.ts';
-import { interpretUnit } from '../../shared/domain/interpretUnit.ts';
 import { formatProblem, type Problem } from '../../shared/domain/problem.ts';
 import { isRejection, type Rejection, reject } from '../../shared/domain/rejection.ts';
 import { decideRollout } from '../../shared/domain/rollout.ts';
 import type { UnitRef, UnitSubmission } from '../../shared/domain/unit.ts';
-import { parseUnitFile } from '../../shared/domain/unitFile.ts';
+import { meaningOf } from '../../shared/domain/unitMeaning.ts';
 import { parseUnitName, templateOf, templateOfName, type UnitName } from '../../shared/domain/unitName.ts';
 import type { Command, NamedUnit, RawUnitCommand, ScaleUnits } from '../../shared/protocol/commands.ts';
 import { hashUnit } from '../../shared/protocol/unitHash.ts';
@@ -191,8 +190,7 @@ function readSubmission(
   { name, text, allowUnsupported, isKnown, runs }: Text,
   problems: UnitProblem[],
 ): UnitSubmission | null {
-  const { file, problems: syntax } = parseUnitFile(text);
-  const { spec, problems: meaning, unsupported } = interpretUnit(name, file, undefined, { allowUnsupported });
+  const { file, syntax, spec, problems: meaning, unsupported } = meaningOf(name, text, undefined, { allowUnsupported });
   problems.push(...[...syntax, ...meaning].map((problem) => ({ unit: name.name, problem })));
   if (!spec) return null;
   const { description, placement, resources, dependencies: stated } = spec;

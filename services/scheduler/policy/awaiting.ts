@@ -1,8 +1,7 @@
 /** A unit is not started on its new machine before its copy on the old one has ended, as long as that machine is there. */
 import type { ClusterState, UnitRecord } from '../../../shared/domain/clusterState.ts';
 import type { ClusterEvent } from '../../../shared/domain/events.ts';
-import { interpretUnit } from '../../../shared/domain/interpretUnit.ts';
-import { parseUnitFile } from '../../../shared/domain/unitFile.ts';
+import { meaningOf } from '../../../shared/domain/unitMeaning.ts';
 import { parseUnitName } from '../../../shared/domain/unitName.ts';
 import type { Work } from './work.ts';
 
@@ -54,8 +53,7 @@ const killMarginMs = 10_000;
  */
 export function stopLimitMs({ name, text }: UnitRecord): number | null {
   const { value } = parseUnitName(name);
-  const options = { allowUnsupported: true };
-  const service = value ? interpretUnit(value, parseUnitFile(text).file, undefined, options).spec?.service : undefined;
+  const service = value ? meaningOf(value, text, undefined, { allowUnsupported: true }).spec?.service : undefined;
   // What cannot be read does not run.
   if (!service) return killMarginMs;
   const { timeoutStopMs, execStop, execStopPost } = service;
