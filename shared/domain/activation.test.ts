@@ -71,6 +71,13 @@ describe('a timer', () => {
       .isRefused('unit-not-found', /submit it first/, [/job\.path starts all\.target/]);
   });
 
+  it('is loaded with what its unit may not be started without', () => {
+    const asking = submission('job.service', {}, { dependencies: { Requisite: ['db.service'] } });
+    given(submitted(submission('db.service')), submitted(asking), submitted(timer))
+      .when(start)
+      .leadsTo(load, { type: 'UnitLoadRequested', unit: 'db.service' }, launch);
+  });
+
   it('is refused where what it starts would start it', () => {
     const path = submission('job.path', { activates: 'job.timer', machineOf: 'job.timer' });
     const first = submission('job.timer', { activates: 'job.path', machineOf: 'job.path' });
@@ -94,6 +101,37 @@ describe('a timer', () => {
     assert.deepEqual(fold([...moved, late]).units.get('job.timer')?.timer, { since: 5_000, last: 61_000 });
     const stopped = fold([...moved, { type: 'UnitLoadRequested', unit: 'job.timer' }]);
     assert.deepEqual(stopped.units.get('job.timer')?.timer, { last: 60_000 });
+  });
+});
+
+describe('a unit with Requisite=', () => {
+  const asking = submission('a.service', {}, { dependencies: { Requisite: ['db.service'] } });
+  const known = [submitted(submission('db.service')), submitted(asking)];
+  const loaded = {
+    type: 'UnitLoadRequested',
+    unit: 'db.service',
+    reason: 'a.service is not started without it',
+  } as const;
+  const launchA = { type: 'UnitLaunchRequested', unit: 'a.service' } as const;
+
+  it('has what it names loaded, and not started, so that its machine knows how that is', () => {
+    given(...known)
+      .when({ type: 'StartUnits', units: [{ name: 'a.service' }] })
+      .leadsTo(loaded, launchA);
+    given(...known, { type: 'UnitLoadRequested', unit: 'db.service' })
+      .when({ type: 'StartUnits', units: [{ name: 'a.service' }] })
+      .leadsTo(launchA);
+  });
+
+  it('that comes with another unit has so, too', () => {
+    const site = submitted(submission('site.service', {}, { dependencies: { Wants: ['a.service'] } }));
+    given(...known, site)
+      .when({ type: 'StartUnits', units: [{ name: 'site.service' }] })
+      .leadsTo(
+        loaded,
+        { ...launchA, reason: 'wanted by site.service' },
+        { type: 'UnitLaunchRequested', unit: 'site.service' },
+      );
   });
 });
 

@@ -1,6 +1,6 @@
 /** Units that start other units when their time has come: those are loaded along with them, on the same machine. */
 import type { ClusterState, UnitRecord } from './clusterState.ts';
-import { requiringKinds } from './dependencies.ts';
+import { hardKinds } from './dependencies.ts';
 import type { ClusterEvent, NodeEvent } from './events.ts';
 import { type Rejection, reject } from './rejection.ts';
 import type { UnitCommand, UnitRef } from './unit.ts';
@@ -75,10 +75,29 @@ export function loadTargets(state: ClusterState, command: UnitCommand, refs: rea
   const coming = new Set(refs.map(({ name }) => name));
   const targets = new Set(targetsOf(state, command, refs).map(([, target]) => target));
   const graph = new UnitGraph(state, refs);
-  for (const target of targets) for (const other of graph.related(target, requiringKinds)) targets.add(other);
+  for (const target of targets) for (const other of graph.related(target, hardKinds)) targets.add(other);
   return [...targets]
     .filter((target) => !coming.has(target) && state.units.get(target)?.desired === 'inactive')
     .map((unit) => ({ type: 'UnitLoadRequested', unit }));
+}
+
+/** Whether what a unit names in `Requisite=` runs has to be known on the unit's machine: so it has to be there, not started. */
+export function loadRequisites(
+  state: ClusterState,
+  command: UnitCommand,
+  refs: readonly UnitRef[],
+  beside: readonly ClusterEvent[],
+): ClusterEvent[] {
+  if (!placing.has(command.type)) return [];
+  const graph = new UnitGraph(state, refs);
+  const asked = refs.map(({ name }) => name);
+  const started = beside.flatMap((event) => (event.type === 'UnitLaunchRequested' ? [event.unit] : []));
+  const coming = new Set([...asked, ...started]);
+  const loaded = new Map<string, string>();
+  for (const unit of coming) for (const other of graph.related(unit, ['Requisite'])) loaded.set(other, unit);
+  return [...loaded]
+    .filter(([name]) => !coming.has(name) && state.units.get(name)?.desired === 'inactive')
+    .map(([unit, by]) => ({ type: 'UnitLoadRequested', unit, reason: `${by} is not started without it` }));
 }
 
 /** It is only loaded, and runs: another unit has started it. */

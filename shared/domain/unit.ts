@@ -1,4 +1,11 @@
-import { isActivated, loadTargets, refuseStartingCircle, refuseWithoutTarget, rewoundTimer } from './activation.ts';
+import {
+  isActivated,
+  loadRequisites,
+  loadTargets,
+  refuseStartingCircle,
+  refuseWithoutTarget,
+  rewoundTimer,
+} from './activation.ts';
 import { awaitUntold, evolveAwaiting, noteLeaving, noteLeft } from './awaiting.ts';
 import { addCpus, type ClusterState, type DesiredState, type UnitRecord } from './clusterState.ts';
 import { refuseContradictions } from './contradictions.ts';
@@ -67,10 +74,12 @@ export function decideUnits(state: ClusterState, command: UnitCommand): ClusterE
     refuseReload(state, command) ??
     refuseClashes(state, command.type, refs);
   if (refusal) return refusal;
+  const beside = eventsBeside(state, command.type, refs);
   // Those that come with a unit's stop go first: nothing is left then of a unit that is destroyed.
   return [
     ...loadTargets(state, command, refs),
-    ...eventsBeside(state, command.type, refs),
+    ...loadRequisites(state, command, refs, beside),
+    ...beside,
     ...refs.flatMap((ref) => eventsFor(state, command.type, ref)),
   ];
 }

@@ -68,6 +68,8 @@ describe('a start', () => {
     ['needs what it is bound to to be active', bound, down, /^dependency: b, which it is bound to/],
     ['fails at once where what it asks to be there is not', asks, down, /^dependency: b, which it requires/],
     ['goes on where that is', asks, up, null],
+    ['goes on where that is about to start', asks, wished, null],
+    ['waits for that where it comes after it', { ...after, ...asks }, wished, /^wait/],
     ['comes before what comes after it', { Before: ['b'] }, starting, null],
     [
       'comes after the stop of what comes after it',

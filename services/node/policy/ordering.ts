@@ -93,7 +93,7 @@ function startGate(name: string, relations: Relations, at: Standings): Gate['sta
   const others = (related: readonly string[]) => related.filter((other) => !after(name).includes(other));
   for (const other of others(relations.requisite(name))) {
     const standing = at.of(other);
-    if (standing && standing.phase !== 'up') return failure(other, 'requires', standing);
+    if (standing && isLost(standing)) return failure(other, 'requires', standing);
   }
   for (const other of others(relations.bindsTo(name))) {
     const standing = at.of(other);
