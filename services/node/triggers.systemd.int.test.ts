@@ -96,6 +96,46 @@ const units: Record<string, { text: string; started?: true; ends: string }> = {
     text: `[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1h\n[Service]\nType=oneshot\nRestart=on-failure\nRestartSec=1ms\n${told}\nExecStart=/bin/false`,
     ends: 'failed failed',
   },
+  'many.socket': {
+    started: true,
+    text: `[Socket]\nListenStream=${here}/made/stream\nListenDatagram=${here}/made/datagram\nListenStream=@${here}/abstract\nSocketMode=0640\nDirectoryMode=0750\nFileDescriptorName=some.name\nRemoveOnStop=yes`,
+    ends: 'active listening',
+  },
+  'many.service': {
+    started: true,
+    text: `[Unit]\nRequires=many.socket\n[Service]\n${says(`$LISTEN_FDS $LISTEN_FDNAMES $(stat -c "%%a %%F" ${here}/made ${here}/made/* | tr "\\n" " ")`)}\nRemainAfterExit=yes`,
+    ends: 'active exited',
+  },
+  'oneof.socket': {
+    started: true,
+    text: `[Socket]\nListenStream=${here}/one\nService=both.service`,
+    ends: 'active listening',
+  },
+  'otherof.socket': {
+    started: true,
+    text: `[Socket]\nListenStream=${here}/other\nFileDescriptorName=other\nService=both.service`,
+    ends: 'active listening',
+  },
+  // Its calls start another service.
+  'third.socket': { started: true, text: `[Socket]\nListenStream=${here}/third`, ends: 'active listening' },
+  'third.service': { text: '[Service]\nExecStart=/bin/sleep 1000', ends: 'inactive dead' },
+  'both.service': {
+    started: true,
+    text: `[Service]\nSockets=oneof.socket otherof.socket\nSockets=third.socket\n${says('$LISTEN_FDS; echo $LISTEN_FDNAMES | tr : "\\n" | sort')}\nRemainAfterExit=yes`,
+    ends: 'active exited',
+  },
+  'deaf.socket': { started: true, text: `[Socket]\nListenStream=${here}/deaf`, ends: 'failed failed' },
+  'deaf.service': {
+    text: '[Unit]\nStartLimitBurst=100\n[Service]\nType=oneshot\nExecStart=/bin/true',
+    ends: 'inactive dead',
+  },
+  'calls-deaf.service': {
+    started: true,
+    text: `[Unit]\nAfter=deaf.socket\n[Service]\n${calls('deaf')}`,
+    ends: 'active running',
+  },
+  'busy.socket': { started: true, text: `[Socket]\nListenStream=/proc/nowhere/socket`, ends: 'failed failed' },
+  'busy.service': { text: '[Service]\nExecStart=/bin/sleep 1000', ends: 'inactive dead' },
   // What is asked for and what is handed over go together: the socket is open before the service runs.
   'asks.service': {
     started: true,

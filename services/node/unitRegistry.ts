@@ -281,7 +281,7 @@ export class UnitRegistry {
       ...(newInvocation === undefined ? {} : { newInvocation }),
     };
     const gate = this.#neighbours.gateFor(name);
-    const sockets = () => this.#socketsFor(name);
+    const sockets = () => this.#socketsFor(name, spec.service.sockets);
     const input = { assigned, spec, sockets, runtimes, clock, given, rest, mayRun, gate, ...host, ...leased };
     const unit = createUnit(input, handlers);
     this.#units.set(name, unit);
@@ -320,10 +320,16 @@ export class UnitRegistry {
     this.#triggers.set(assigned.name, { unit, target });
   }
 
-  /** What socket units have opened for a service. */
-  #socketsFor(service: string): PassedSockets | null {
-    const all = [...this.#sockets.values()].filter(({ target }) => target === service);
-    const held = all.map(({ unit }) => unit.held()).filter((each) => each !== null);
+  /**
+   * What socket units have opened for a service: those that name it, and those that it names.
+   * @throws {StartError} one that it names is not open here.
+   */
+  #socketsFor(service: string, named: readonly string[] = []): PassedSockets | null {
+    const closed = named.filter((name) => !this.#sockets.get(name)?.unit.held());
+    if (closed.length > 0)
+      throw new StartError(`${closed.join(' ')}, which Sockets= names, is not open on this machine`);
+    const all = [...this.#sockets].filter(([name, { target }]) => target === service || named.includes(name));
+    const held = all.map(([, { unit }]) => unit.held()).filter((each) => each !== null);
     return held.length === 0 ? null : (this.#options.sockets?.passed(held) ?? null);
   }
 

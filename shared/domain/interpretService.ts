@@ -15,6 +15,7 @@ import { addExitStatus, parseSignal } from './signals.ts';
 import type { Specifiers } from './specifiers.ts';
 import { checkSupervision, readSupervision } from './supervision.ts';
 import { parseTimeSpan } from './timeSpan.ts';
+import { parseUnitName } from './unitName.ts';
 import type { ExitSet, ServiceSpec } from './unitSpec.ts';
 import { type Parsed, parseBoolean, parseChoice, parseMode, parseUnsigned } from './values.ts';
 
@@ -111,6 +112,7 @@ function readRestarting(reader: DirectiveReader) {
     restart: reader.value(section, 'Restart', parseRestart, 'no'),
     restartSecMs: reader.value(section, 'RestartSec', parseFiniteSpan, 100),
     remainAfterExit: reader.value(section, 'RemainAfterExit', parseBoolean, false),
+    ...readSockets(reader),
     successExitStatus: readExitSet(reader, 'SuccessExitStatus'),
     restartPreventExitStatus: readExitSet(reader, 'RestartPreventExitStatus'),
     restartForceExitStatus: readExitSet(reader, 'RestartForceExitStatus'),
@@ -132,6 +134,15 @@ function parseFiniteSpan(text: string): Parsed<number> {
   const span = parseTimeSpan(text);
   if ('error' in span) return span;
   return span.value === null ? { error: 'must be finite' } : { value: span.value };
+}
+
+/** `Sockets=`; that they are wanted and come first, `readDependencies` says. */
+function readSockets(reader: DirectiveReader): { sockets?: string[] } {
+  const words = reader.words(section, 'Sockets', 'keep');
+  for (const { option, word } of words) {
+    if (parseUnitName(word).value?.type !== 'socket') reader.fail(option, `names ${word}, which is no socket unit`);
+  }
+  return words.length === 0 ? {} : { sockets: [...new Set(words.map(({ word }) => word))] };
 }
 
 function readExitSet(reader: DirectiveReader, name: string): ExitSet {

@@ -141,6 +141,7 @@ describe('services', () => {
     assert.match(problemOf('SuccessExitStatus=1 256'), /: "256" is no exit code/);
     assert.match(problemOf('UnsetEnvironment=A 1B'), /: "1B" is no variable/);
     assert.match(problemOf('User=a:b'), /no name or number of a user/);
+    assert.match(problemOf('Sockets=a.socket b.service'), /names b.service, which is no socket unit/);
     assert.match(problemOf('MemoryMax=150%'), /more than all there is/);
     assert.match(problemOf('CPUQuota=0%'), /leaves no time/);
   });

@@ -32,6 +32,7 @@ export function readDependencies(reader: DirectiveReader, unit: UnitName): Depen
     ...readSection(reader, 'Unit', unitDirectives),
     ...readSection(reader, 'Install', installDirectives),
   ]);
+  if (unit.type === 'service') return withSockets(reader, stated);
   return unit.type === 'target' ? withDefaults(reader, stated) : stated;
 }
 
@@ -48,6 +49,14 @@ function readSection(reader: DirectiveReader, section: string, directives: Parti
     return [kind, [...new Set(words)]] as const;
   });
   return found.filter(([, names]) => names.length > 0);
+}
+
+/** systemd.service(5), `Sockets=`: they are wanted, and open before it starts. */
+function withSockets(reader: DirectiveReader, stated: Dependencies): Dependencies {
+  const sockets = reader.words('Service', 'Sockets', 'keep').map(({ word }) => word);
+  if (sockets.length === 0) return stated;
+  const and = (names: readonly string[] = []) => [...new Set([...names, ...sockets])];
+  return { ...stated, Wants: and(stated.Wants), After: and(stated.After) };
 }
 
 /** systemd.target(5): a target comes after what it pulls in, unless that says that it comes after the target. */

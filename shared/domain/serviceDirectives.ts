@@ -13,9 +13,10 @@ export const serviceGroups: Group[] = [
   { names: 'TimeoutSec TimeoutStartSec TimeoutStopSec TimeoutAbortSec RuntimeMaxSec', treatment: honoured },
   { names: 'WatchdogSec NotifyAccess PIDFile OOMPolicy', treatment: honoured },
   { names: 'StartLimitInterval StartLimitBurst', treatment: honoured },
+  { names: 'Sockets', treatment: honoured },
   {
-    names: 'BusName Sockets USBFunctionDescriptors USBFunctionStrings',
-    treatment: refused('no bus name, socket or device is prepared for the program', 'let the program open it itself'),
+    names: 'BusName USBFunctionDescriptors USBFunctionStrings',
+    treatment: refused('no bus name or device is prepared for the program', 'let the program open it itself'),
   },
   {
     names: 'ExitType',

@@ -81,6 +81,8 @@ export interface ServiceSpec extends Outputs, Directories {
   ignoreSigpipe?: false;
   /** What is done when the kernel has killed one of its processes because their memory ran out. */
   oomPolicy: 'continue' | 'stop' | 'kill';
+  /** Socket units whose sockets it is handed beside those that name it; absent: none. */
+  sockets?: string[];
   successExitStatus: ExitSet;
   restartPreventExitStatus: ExitSet;
   restartForceExitStatus: ExitSet;
