@@ -28,18 +28,19 @@ async function next(text: string, earlier: SimulatedUnit, { assigned = {}, rest 
 }
 
 describe('a unit that an earlier agent started', { timeout: 20_000 }, () => {
-  it('is told no id of its activation when it stops, for only that agent knew it', async () => {
-    const earlier = simulateUnit(simple, { input: { newInvocation: () => 'first' } });
+  it('is told the id of its activation when it stops, and reports it to who is to know', async () => {
+    const text = `[Unit]\nOnFailure=b.service\n${simple}`;
+    const earlier = simulateUnit(text, { input: { newInvocation: () => 'first' } });
     await earlier.clock.advance(0);
     earlier.unit.abandon();
-    const input = { mayRun: true, newInvocation: () => 'second' };
-    const unit = simulateUnit(simple, { earlier, input });
+    const unit = simulateUnit(text, { earlier, input: { mayRun: true, newInvocation: () => 'second' } });
     await unit.clock.advance(0);
+    assert.equal(unit.last()?.invocation, 'first');
     unit.wish('loaded');
     await unit.clock.advance(0);
     assert.deepEqual(
       unit.environments.map((environment) => environment.INVOCATION_ID),
-      ['first', undefined],
+      ['first', 'first'],
     );
   });
 

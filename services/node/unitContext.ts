@@ -71,7 +71,7 @@ export interface UnitContext extends Omit<UnitInput, 'suspended' | 'gate'> {
   outlived: boolean;
   /** Control commands that have not ended yet; those of a state that was left are being killed. */
   controls: Set<Promise<void>>;
-  /** Id of this activation; null: there was none yet, or an earlier agent began it. */
+  /** Id of this activation; null: there was none yet, or nobody knows. */
   invocation: string | null;
   /** Commands of this activation that have ended. */
   ended: EndedCommands;
@@ -187,7 +187,8 @@ export function takenUp({ assigned }: UnitContext, main: MainProcess): Partial<U
   const reason = 'adopted: an earlier agent of this machine had started it';
   // What was started after it was last told to stop was started by another unit.
   const activated = assigned.desired === 'loaded' && main.token >= assigned.goal;
-  const fresh = { notices: noticesOf(main), health: main.health ?? null, startWished: false };
+  const invocation = main.invocation ?? null;
+  const fresh = { invocation, notices: noticesOf(main), health: main.health ?? null, startWished: false };
   return { main, activated, ...fresh, restartWished, reason };
 }
 

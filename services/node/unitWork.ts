@@ -115,7 +115,8 @@ export async function startMain(context: UnitContext): Promise<MainProcess> {
     const runtime = runtimeFor(runtimes, service, written);
     if (sockets && runtime.kind === 'docker') throw new StartError(`${unit} is a container, and is handed no sockets`);
     const { mayStart } = context;
-    const request = { unit, hash, token, cluster, service, environment, command, mayStart };
+    const identity = { unit, hash, token, invocation: context.invocation ?? undefined, cluster };
+    const request = { ...identity, service, environment, command, mayStart };
     return await runtime.start(sockets ? { ...request, sockets } : request);
   } catch (error) {
     if (written.ignoreFailure && error instanceof StartError) return neverExecuted(token);

@@ -142,7 +142,7 @@ export class FakeHost {
    */
   async launch(
     request: RunRequest,
-    identity: { hash: string; token: number } | null,
+    identity: { hash: string; token: number; invocation?: string | undefined } | null,
     agent: Clock,
     check: () => void = () => undefined,
   ): Promise<FakeProcess> {
@@ -155,9 +155,9 @@ export class FakeHost {
     if (startFailure !== undefined) throw new StartError(`${request.command.path}: ${startFailure}`);
     traces.journal.push(...(behaviour.prints ?? []));
     this.changed();
-    const { hash, token } = identity ?? { hash: '', token: 0 };
+    const { hash, token, invocation } = identity ?? { hash: '', token: 0 };
     const process: FakeProcess = new FakeProcess(
-      { pid: ++this.#lastPid, hash, token },
+      { pid: ++this.#lastPid, hash, token, invocation },
       behaviour,
       this.clock,
       () => this.#whenAvailable(),

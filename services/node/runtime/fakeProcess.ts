@@ -26,6 +26,7 @@ export interface FakeProcessFacts {
   pid: number;
   hash: string;
   token: number;
+  invocation?: string | undefined;
 }
 
 /** By default these end no process, signal(7). A stopped one is not simulated. */
@@ -36,6 +37,7 @@ export class FakeProcess implements MainProcess {
   readonly pid: number;
   readonly hash: string;
   readonly token: number;
+  readonly invocation: string | undefined;
   readonly exited: Promise<Exit>;
   readonly notices = new FakeNotices();
   /** What its check says now. */
@@ -55,7 +57,7 @@ export class FakeProcess implements MainProcess {
    * @param onEnd called at the end itself.
    */
   constructor(
-    { pid, hash, token }: FakeProcessFacts,
+    { pid, hash, token, invocation }: FakeProcessFacts,
     behaviour: FakeBehaviour,
     clock: Clock,
     told: () => Promise<void>,
@@ -64,6 +66,7 @@ export class FakeProcess implements MainProcess {
     this.pid = pid;
     this.hash = hash;
     this.token = token;
+    this.invocation = invocation;
     this.#behaviour = behaviour;
     this.#rest = behaviour.leaves !== undefined;
     this.#clock = clock;

@@ -97,7 +97,7 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
   }
 
   async start(request: StartRequest): Promise<MainProcess> {
-    const { unit, hash, token } = request;
+    const { unit, hash, token, invocation } = request;
     const files = await this.#cleared(unit);
     assertMayStart(request);
     const { keeping, environment } = this.#keep(request);
@@ -105,7 +105,7 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
       { ...request, environment },
       files,
       files.main,
-      { hash, token },
+      { hash, token, invocation },
       keeping,
     );
     unref();
@@ -224,7 +224,7 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
     request: RunRequest,
     files: UnitFiles,
     record: string,
-    identity: { hash: string; token: number },
+    identity: { hash: string; token: number; invocation?: string | undefined },
     keeping: Keeping | null = null,
   ): Promise<Launched> {
     const { bootId, shim } = this.#siteReady();

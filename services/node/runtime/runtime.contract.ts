@@ -145,11 +145,12 @@ export function describeRuntimeContract(
     });
 
     test('adopts what runs, after the agent that started it is gone', async () => {
-      const started = await runtime.start(startOf(fixture.commandThat.runsForever(), { token: 7 }));
+      const started = await runtime.start(startOf(fixture.commandThat.runsForever(), { token: 7, invocation: 'id' }));
       await restartAgent();
       const main = await runtime.adopt({ unit, hash: 'h1' });
       assert.ok(main);
       assert.deepEqual([main.pid, main.container, main.token], [started.pid, started.container, 7]);
+      assert.deepEqual([started.invocation, main.invocation], ['id', 'id']);
       await main.signal('SIGKILL', 'main');
       assert.deepEqual(await main.exited, { kind: 'killed', signal: 'SIGKILL' });
     });

@@ -68,6 +68,8 @@ export interface StartRequest extends RunRequest {
   hash: string;
   /** Sequence of the placement that this start obeys; a higher one is newer, cluster-wide. */
   token: number;
+  /** Id of the activation, for who adopts it. */
+  invocation?: string | undefined;
   /** The cluster whose tokens these are; those of another one cannot be compared with them. */
   cluster?: string | undefined;
   /** Asked right before the start: preparing may take long, and a unit may have lost the right to run meanwhile. */
@@ -156,6 +158,8 @@ export interface MainProcess {
   readonly container?: string;
   /** The token of the request that started it: an adopted one tells thereby how old it is. */
   readonly token: number;
+  /** Id of its activation; absent: it had none, or was started by an agent that kept none. */
+  readonly invocation?: string | undefined;
   /**
    * Resolves when it has ended; never rejects. While the engine is out of reach it waits: not knowing is not an end.
    */

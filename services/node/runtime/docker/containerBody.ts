@@ -68,6 +68,7 @@ export interface Marks {
   kind: ContainerKind;
   hash?: string;
   token?: number;
+  invocation?: string | undefined;
   notify?: string | null;
 }
 
@@ -106,6 +107,7 @@ function labelsOf(run: DockerRun, marks: Marks): Record<string, string> {
     [labelKeys.kind]: marks.kind,
     ...(marks.hash === undefined ? {} : { [labelKeys.hash]: marks.hash }),
     ...(marks.token === undefined ? {} : { [labelKeys.token]: String(marks.token) }),
+    ...(marks.invocation === undefined ? {} : { [labelKeys.invocation]: marks.invocation }),
     ...(marks.notify == null ? {} : { [labelKeys.notify]: marks.notify }),
     ...(run.remove ? { [labelKeys.disposable]: 'true' } : {}),
   };

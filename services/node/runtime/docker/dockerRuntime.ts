@@ -77,7 +77,7 @@ async function start(context: RuntimeContext, request: StartRequest): Promise<Ma
     const { id, board } = await startContainer(context, request, run);
     context.starts.announce(request.unit);
     const state = await context.engine.inspectContainer(id);
-    return follow(context, id, request.token, state, board);
+    return follow(context, id, request, state, board);
   } catch (error) {
     throw asStartError(context.engine, request.command.line, error);
   }
@@ -110,7 +110,7 @@ async function startContainer(
   run: DockerRun,
 ): Promise<{ id: string; board?: NoticeBoard }> {
   const { engine, machine, node } = context;
-  const { unit, hash, token, cluster, environment, service } = request;
+  const { unit, hash, token, invocation, cluster, environment, service } = request;
   const claim = { node, cluster, unit, token };
   const notify = listenTo(service, run.body);
   const board = context.boards.of(unit);
@@ -118,7 +118,7 @@ async function startContainer(
   await removeLeftovers(context, claim);
   board.remove();
   const name = run.name ?? defaultName(unit, machine);
-  const finished = await finishBody(run, environment, { ...claim, machine, kind: 'main', hash, notify });
+  const finished = await finishBody(run, environment, { ...claim, machine, kind: 'main', hash, invocation, notify });
   const plain = service.image === undefined ? limited(finished, request) : finished;
   const body = notify === null ? plain : withSocket(plain, board, service);
   if (notify !== null) await openBoard(board, notify);
@@ -139,7 +139,7 @@ async function startContainer(
 function follow(
   context: RuntimeContext,
   container: string,
-  token: number,
+  { token, invocation }: Pick<StartRequest, 'token' | 'invocation'>,
   state: ContainerState | null,
   board: NoticeBoard | undefined,
 ): MainProcess {
@@ -153,6 +153,7 @@ function follow(
   return {
     container,
     token,
+    invocation,
     exited,
     ...(pid === undefined || pid === 0 ? {} : { pid }),
     ...(board === undefined ? {} : { notices: board }),
@@ -173,7 +174,8 @@ function startClient(context: RuntimeContext, request: StartRequest): MainProces
     signalled = name;
     abort.abort();
   };
-  return { token: request.token, exited, signal };
+  const { token, invocation } = request;
+  return { token, invocation, exited, signal };
 }
 
 async function run(context: RuntimeContext, request: RunRequest, abort: AbortSignal): Promise<Exit> {
@@ -192,11 +194,15 @@ async function adopt(
   // One that was created and not started is what a dying agent left: the next start replaces it.
   const [newest] = found
     .filter(({ fresh }) => !fresh)
-    .map(({ id, labels }) => ({ id, token: ownerOf(labels)?.token ?? 0 }))
+    .map(({ id, labels }) => ({
+      id,
+      token: ownerOf(labels)?.token ?? 0,
+      invocation: labels[labelKeys.invocation],
+    }))
     .sort((a, b) => b.token - a.token);
   if (!newest) return null;
   const state = await engine.inspectContainer(newest.id);
   if (state === null) return null;
   const board = await resumeBoard(context.boards.of(unit), state.labels[labelKeys.notify], state.running);
-  return follow(context, newest.id, newest.token, state, board);
+  return follow(context, newest.id, newest, state, board);
 }

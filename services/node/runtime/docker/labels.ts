@@ -8,6 +8,8 @@ export const labelKeys = {
   unit: 'flotilla.unit',
   hash: 'flotilla.hash',
   token: 'flotilla.token',
+  /** Id of the activation. */
+  invocation: 'flotilla.invocation',
   kind: 'flotilla.kind',
   /** Whose messages count (`notify/listener.ts`), where it may talk. */
   notify: 'flotilla.notify',

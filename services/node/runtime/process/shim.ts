@@ -53,10 +53,12 @@ export interface ActivationIdentity {
   bootId: string;
   hash: string;
   token: number;
+  /** `INVOCATION_ID`; absent: it has none. */
+  invocation?: string | undefined;
 }
 
-export function formatIdentity({ bootId, hash, token }: ActivationIdentity): string {
-  return `${bootId} ${token} ${hash}`;
+export function formatIdentity({ bootId, hash, token, invocation }: ActivationIdentity): string {
+  return [bootId, token, hash, ...(invocation === undefined ? [] : [invocation])].join(' ');
 }
 
 export interface ShimRecord extends ActivationIdentity {
@@ -91,7 +93,7 @@ export function parseRecord(text: string): ShimRecord | null {
   const lines = text.split('\n').slice(0, -1);
   const value = (word: string) => lines.find((line) => line.startsWith(`${word} `))?.slice(word.length + 1);
   const shim = parseStat(value('shim') ?? '');
-  const [bootId, token, hash] = (value('identity') ?? '').split(' ');
+  const [bootId, token, hash, invocation] = (value('identity') ?? '').split(' ');
   if (!shim || bootId === undefined || hash === undefined) return null;
   const said = lines.filter((line) => !/^(shim|identity|group|limit|main|exit|exited|killed) /.test(line)).join('\n');
   const [group, main] = [value('group'), value('main')];
@@ -100,6 +102,7 @@ export function parseRecord(text: string): ShimRecord | null {
     bootId,
     hash,
     token: Number(token),
+    ...(invocation !== undefined && { invocation }),
     shim,
     said,
     limits: lines.flatMap((line) => (line.startsWith('limit ') ? line.slice('limit '.length) : [])),

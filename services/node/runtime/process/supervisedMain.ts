@@ -41,6 +41,10 @@ export class SupervisedMain implements MainProcess {
     return this.record.token;
   }
 
+  get invocation(): string | undefined {
+    return this.record.invocation;
+  }
+
   /** True while somebody should look whether it has ended. */
   get watched(): boolean {
     return !this.#ended && !this.#retired;
