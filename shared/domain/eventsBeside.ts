@@ -22,7 +22,14 @@ export function eventsBeside(state: ClusterState, type: UnitCommand['type'], ref
   if (job === undefined) return [];
   const graph = new UnitGraph(state, refs);
   const names = refs.map(({ name }) => name);
-  return jobsBeside(graph, job, names, concernsIn(state)).flatMap((one) => eventFor(state, one));
+  const concerns = job === 'stop' ? stopConcernsIn(state) : concernsIn(state);
+  const isEnded = (name: string) => {
+    const unit = state.units.get(name);
+    if (unit === undefined) return false;
+    const isWished = unit.desired === 'launched' || isActivated(state, unit);
+    return !isWished || isDown(state, unit);
+  };
+  return jobsBeside(graph, job, names, concerns, isEnded).flatMap((one) => eventFor(state, one));
 }
 
 /** systemd refuses to start units together that stop each other. On different machines they do not. */
@@ -43,6 +50,12 @@ export function refuseClashes(
 /** What happens to a unit on its one machine is no reason to start or stop copies on the others. */
 function concernsIn(state: ClusterState): Concerns {
   return (unit, other) => shareMachine(state.units.get(unit), state.units.get(other));
+}
+
+/** A unit that has no machine is stopped for all. */
+function stopConcernsIn(state: ClusterState): Concerns {
+  const isNowhere = (unit: string) => Object.keys(state.units.get(unit)?.machines ?? {}).length === 0;
+  return (unit, other) => isNowhere(unit) || concernsIn(state)(unit, other);
 }
 
 function shareMachine(unit: UnitRecord | undefined, other: UnitRecord | undefined): boolean {

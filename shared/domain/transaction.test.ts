@@ -85,7 +85,13 @@ describe('a reload', () => {
       c: { PropagatesReloadTo: ['b'] },
       d: { ReloadPropagatedFrom: ['c'] },
     };
-    const jobs = jobsBeside(new UnitGraph(stateOf(graph)), 'reload', ['a.service'], () => true);
+    const jobs = jobsBeside(
+      new UnitGraph(stateOf(graph)),
+      'reload',
+      ['a.service'],
+      () => true,
+      () => false,
+    );
     assert.deepEqual(
       jobs.map(({ unit, reason }) => `${unit}: ${reason}`),
       [
@@ -110,6 +116,14 @@ describe('a stop', () => {
     proxy: {},
   };
   const launched = ['db', 'web', 'page', 'job', 'wish', 'proxy'];
+
+  test('goes on from what runs, and not beyond what does not', () => {
+    const some = launched.filter((name) => name !== 'web');
+    assert.deepEqual(besides(graph, some, 'StopUnits', 'db'), [
+      'job stops: db.service, which it is part of, was stopped',
+      'proxy stops: db.service, whose stop is propagated to it, was stopped',
+    ]);
+  });
 
   test('stops what needs the unit, is part of it, or is told so, through any number of steps', () => {
     const expected = [

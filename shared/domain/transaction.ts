@@ -12,16 +12,25 @@ export interface Job {
 /** Whether something that happens to the first unit concerns the second: systemd knows one machine only. */
 export type Concerns = (unit: string, other: string) => boolean;
 
+/** Whether the unit has ended, or never ran: nothing comes of it for others when it is stopped, or restarted, along. */
+export type IsDown = (unit: string) => boolean;
+
 /** The jobs beside those that were asked for, at most one a unit; `concerns` is asked where nothing binds two together. */
-export function jobsBeside(graph: UnitGraph, type: Job['type'], asked: readonly string[], concerns: Concerns): Job[] {
+export function jobsBeside(
+  graph: UnitGraph,
+  type: Job['type'],
+  asked: readonly string[],
+  concerns: Concerns,
+  isDown: IsDown,
+): Job[] {
   const jobs = new Map<string, Job>();
-  if (type === 'stop') spread(graph, jobs, asked, 'stop', concerns);
+  if (type === 'stop') spread(graph, jobs, asked, 'stop', concerns, isDown);
   else if (type === 'reload') spreadReload(graph, jobs, asked, concerns);
   else {
     const started = startedWith(graph, asked);
     for (const job of started.values()) jobs.set(job.unit, job);
-    stopOpponents(graph, jobs, asked, concerns);
-    if (type === 'restart') spread(graph, jobs, asked, 'restart', concerns);
+    stopOpponents(graph, jobs, asked, concerns, isDown);
+    if (type === 'restart') spread(graph, jobs, asked, 'restart', concerns, isDown);
   }
   for (const unit of asked) jobs.delete(unit);
   return [...jobs.values()];
@@ -64,7 +73,13 @@ function canJoin(graph: UnitGraph, started: ReadonlyMap<string, Job>, unit: stri
   );
 }
 
-function stopOpponents(graph: UnitGraph, jobs: Map<string, Job>, asked: readonly string[], concerns: Concerns): void {
+function stopOpponents(
+  graph: UnitGraph,
+  jobs: Map<string, Job>,
+  asked: readonly string[],
+  concerns: Concerns,
+  isDown: IsDown,
+): void {
   const stopped: string[] = [];
   for (const starting of [...asked, ...jobs.keys()]) {
     for (const unit of graph.related(starting, ['Conflicts'])) {
@@ -73,7 +88,7 @@ function stopOpponents(graph: UnitGraph, jobs: Map<string, Job>, asked: readonly
       stopped.push(unit);
     }
   }
-  spread(graph, jobs, stopped, 'stop', concerns);
+  spread(graph, jobs, stopped, 'stop', concerns, isDown);
 }
 
 function spreadReload(graph: UnitGraph, jobs: Map<string, Job>, asked: readonly string[], concerns: Concerns): void {
@@ -101,13 +116,14 @@ function spread(
   units: readonly string[],
   type: 'stop' | 'restart',
   concerns: Concerns,
+  isDown: IsDown,
 ): void {
   const done = type === 'stop' ? 'stopped' : 'restarted';
   const open = [...units];
   const add = (unit: string, reason: string) => {
     if (jobs.has(unit) || units.includes(unit)) return;
     jobs.set(unit, { unit, type, reason });
-    open.push(unit);
+    if (!isDown(unit)) open.push(unit);
   };
   for (let unit = open.shift(); unit !== undefined; unit = open.shift()) {
     for (const kind of stoppingKinds) {
