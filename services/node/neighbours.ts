@@ -169,6 +169,10 @@ export class Neighbours {
 
 function isSame(a: Gate | undefined, b: Gate): boolean {
   return (
-    a?.stop === b.stop && a.down === b.down && a.start?.kind === b.start?.kind && a.start?.reason === b.start?.reason
+    a?.stop === b.stop &&
+    a.down === b.down &&
+    a.needed === b.needed &&
+    a.start?.kind === b.start?.kind &&
+    a.start?.reason === b.start?.reason
   );
 }

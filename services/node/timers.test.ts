@@ -92,6 +92,25 @@ describe('timers that start other units than services', () => {
     assert.equal(stateOf(here, 'job.timer'), 'active elapsed');
   });
 
+  it('start a target again and again that stops when nobody needs it', async () => {
+    const here = machine();
+    const target = (line: string) => named('all.target', `[Unit]\nWants=job.service\n${line}\n`);
+    const hourly = timer('OnCalendar=*:0/30\nUnit=all.target');
+    await here.apply(loaded(), target('StopWhenUnneeded=yes'), hourly);
+    await here.clock.advance(hour);
+    assert.deepEqual(here.starts, at('14T22:30', '14T23:00'));
+    assert.equal(stateOf(here, 'all.target'), 'inactive dead');
+    assert.match(here.report('all.target')?.reason ?? '', /no unit needs it/);
+    // Without that it is active for good; and what is launched stays, too.
+    const other = machine();
+    await other.apply(loaded(), target(''), hourly);
+    await other.clock.advance(hour);
+    assert.deepEqual(other.starts, at('14T22:30'));
+    const third = machine();
+    await third.apply(loaded(), { ...target('StopWhenUnneeded=yes'), desired: 'launched' });
+    assert.equal(stateOf(third, 'all.target'), 'active active');
+  });
+
   it('start another timer, whose time begins then, and which is active until it is told to stop', async () => {
     const here = machine();
     const inner = named('inner.timer', '[Timer]\nOnActiveSec=10min\nUnit=job.service\n');

@@ -64,6 +64,18 @@ const units: Record<string, { text: string; started?: true; ends: string }> = {
     text: '[Unit]\nStartLimitBurst=3\nStartLimitIntervalSec=1h\n[Service]\nType=oneshot\nExecStart=/bin/false',
     ends: 'failed failed',
   },
+  'cron.timer': { started: true, text: `[Timer]\n${soon}\nUnit=cron.target`, ends: 'active elapsed' },
+  'cron.target': { text: '[Unit]\nStopWhenUnneeded=yes\nWants=cron.service', ends: 'inactive dead' },
+  'cron.service': { text: '[Service]\nExecStart=/bin/sleep 1000', ends: 'active running' },
+  'needs.timer': { started: true, text: `[Timer]\n${soon}\nUnit=needs.service`, ends: 'active elapsed' },
+  'needs.service': {
+    text: '[Unit]\nRequires=needed.service\nAfter=needed.service\n[Service]\nType=exec\nExecStart=/bin/sleep 0.5',
+    ends: 'inactive dead',
+  },
+  'needed.service': {
+    text: '[Unit]\nStopWhenUnneeded=yes\n[Service]\nExecStart=/bin/sleep 1000',
+    ends: 'inactive dead',
+  },
   'lacks.path': { started: true, text: `[Path]\nPathExists=${here}/none`, ends: 'active waiting' },
   'lacks.service': { text: `[Service]\n${says('lacks')}`, ends: 'inactive dead' },
   'times.timer': { started: true, text: `[Timer]\n${soon}`, ends: 'active elapsed' },

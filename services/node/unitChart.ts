@@ -318,6 +318,7 @@ export const unitMachine = unitSetup.createMachine({
             { guard: 'endedAndRemains', target: 'exited' },
             { guard: 'mainEnded', target: '#unit.deactivating.stop' },
             { guard: 'stopWished', target: '#unit.deactivating.stop' },
+            { guard: 'unneeded', target: '#unit.deactivating.stop', actions: 'leave' },
             { guard: 'saysItHangs', target: '#unit.deactivating.stopWatchdog', actions: noteSilence },
             { guard: 'saysItStops', target: '#unit.deactivating.stopNotified' },
             { guard: 'isReloading', target: 'reloadNotified' },
@@ -361,7 +362,12 @@ export const unitMachine = unitSetup.createMachine({
           ],
           invoke: [{ ...limit(startTimeoutMs), onDone: { target: 'running', actions: 'giveUpReload' } }, watchdog],
         },
-        exited: { always: { guard: 'stopWished', target: '#unit.deactivating.stop' } },
+        exited: {
+          always: [
+            { guard: 'stopWished', target: '#unit.deactivating.stop' },
+            { guard: 'unneeded', target: '#unit.deactivating.stop', actions: 'leave' },
+          ],
+        },
       },
     },
 

@@ -221,6 +221,11 @@ export function notActivated(): Pick<UnitContext, 'activated' | 'told' | 'activa
   return { activated: false, told: {}, activatedAt: null };
 }
 
+/** `StopWhenUnneeded=`: what another unit has started ends when nobody needs it any more. */
+export function isUnneeded({ activated: isActivated, spec, gate }: UnitContext): boolean {
+  return isActivated && spec.stopWhenUnneeded === true && !gate.needed;
+}
+
 /** A fresh activation. */
 export function begun(context: UnitContext): Partial<UnitContext> {
   const { clock, spec, startWished, restartWished, restarts } = context;

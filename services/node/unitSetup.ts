@@ -17,6 +17,7 @@ import {
   isHeldBack,
   isLaunched,
   isOpen,
+  isUnneeded,
   isUp,
   leftOut,
   mainEnded,
@@ -122,6 +123,7 @@ export const unitSetup = setup({
       isOpen(context) &&
       (context.startWished || context.restartWished),
     stopWished: ({ context }) => isToStop(context) && (context.gate.stop === null || context.suspended !== null),
+    unneeded: ({ context }) => isUnneeded(context),
     /** Where nothing runs, nobody waits for its end. */
     stopWishedAtRest: ({ context }) => isToStop(context),
     mustBeDown: ({ context }) => context.gate.down !== null && !isToStop({ ...context, gate: openGate }),
@@ -177,6 +179,7 @@ export const unitSetup = setup({
   actions: {
     setGoal: assign(({ context, event }) => (event.type === 'SET_GOAL' ? wishes(context, event.assigned) : {})),
     activate: assign(({ context, event }) => (event.type === 'ACTIVATE' ? activated(context, event) : {})),
+    leave: assign(() => ({ ...notActivated(), reason: 'no unit needs it (StopWhenUnneeded=)' })),
     /** What another unit started has ended. */
     rest: assign(() => notActivated()),
     retire: assign({ retiring: true, reason: ({ event }) => reasonIn(event) }),

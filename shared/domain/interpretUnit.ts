@@ -20,7 +20,7 @@ import { isTriggering, readTriggerPlacement } from './triggerTarget.ts';
 import type { UnitFile } from './unitFile.ts';
 import type { UnitName } from './unitName.ts';
 import type { Placement, Resources, ServiceSpec, UnitSpec } from './unitSpec.ts';
-import { type MemoryAmount, parseMemory, parsePercent } from './values.ts';
+import { type MemoryAmount, parseBoolean, parseMemory, parsePercent } from './values.ts';
 
 /** Stand for a machine that is not known yet: good enough to find what is wrong with a unit. */
 const anyHost: HostFacts = {
@@ -90,6 +90,7 @@ function interpret(unit: UnitName, file: UnitFile, host: HostFacts, allowUnsuppo
     name: unit,
     description: reader.text('Unit', 'Description')?.text ?? unit.name,
     dependencies: readDependencies(reader, unit),
+    ...(reader.value('Unit', 'StopWhenUnneeded', parseBoolean, false) ? { stopWhenUnneeded: true } : {}),
     conditions: readConditions(reader, 'Condition'),
     asserts: readConditions(reader, 'Assert'),
     ...own,

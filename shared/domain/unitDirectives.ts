@@ -47,6 +47,7 @@ export const unitGroups: Group[] = [
       'Requires Requisite Wants BindsTo BindTo PartOf Upholds OnFailure OnSuccess Conflicts Before After PropagatesStopTo StopPropagatedFrom PropagatesReloadTo PropagateReloadTo ReloadPropagatedFrom PropagateReloadFrom',
     treatment: honoured,
   },
+  { names: 'StopWhenUnneeded', treatment: honoured },
   { names: 'StartLimitIntervalSec StartLimitInterval StartLimitBurst', treatment: honoured },
   {
     names: [...each('Condition', testedConditions), ...each('Assert', testedConditions)].join(' '),
@@ -66,7 +67,7 @@ export const unitGroups: Group[] = [
     treatment: ignored('systemd itself has no such dependencies any more: write Requires= or Requisite='),
   },
   {
-    names: 'StopWhenUnneeded RefuseManualStart RefuseManualStop AllowIsolate IgnoreOnIsolate OnFailureIsolate',
+    names: 'RefuseManualStart RefuseManualStop AllowIsolate IgnoreOnIsolate OnFailureIsolate',
     treatment: ignored('a unit runs when it is launched and stops when it is told to'),
   },
   {

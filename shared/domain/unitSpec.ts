@@ -21,6 +21,8 @@ import type { UnitName } from './unitName.ts';
 export interface UnitSpec {
   name: UnitName;
   description: string;
+  /** What another unit has started of it ends when no unit needs it; absent: it stays. */
+  stopWhenUnneeded?: true;
   /** Tested at each start: where one is not met the start is left out, or (asserts) fails. */
   conditions: ConditionTest[];
   asserts: ConditionTest[];

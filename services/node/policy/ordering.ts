@@ -27,15 +27,18 @@ export interface Gate {
   stop: string | null;
   /** Why it must not run, or null. */
   down: string | null;
+  /** Another unit of the machine that requires or wants it runs, or is about to. */
+  needed: boolean;
 }
 
-export const openGate: Gate = { start: null, stop: null, down: null };
+export const openGate: Gate = { start: null, stop: null, down: null, needed: false };
 
 /** Until it is known how the others stand. */
 export const closedGate: Gate = {
   start: { kind: 'wait', reason: 'other units are looked at' },
   stop: 'other units are looked at',
   down: null,
+  needed: true,
 };
 
 /** The gates of all units that have to do with others. */
@@ -79,6 +82,7 @@ function gateOf(name: string, relations: Relations, at: Standings): Gate {
     start: startGate(name, relations, at),
     stop: stopGate(name, relations, at),
     down: mustBeDown(name, relations, at),
+    needed: relations.neededBy(name).some((other) => isRunning(at.of(other))),
   };
 }
 
@@ -139,6 +143,11 @@ function mustBeDown(name: string, { bindsTo }: Relations, at: Standings): string
 /** It does not run, nor is it about to because somebody wishes it. */
 function isLost({ phase, wish }: Standing): boolean {
   return phase === 'stopping' || phase === 'restarting' || (phase === 'down' && wish !== 'start' && wish !== 'restart');
+}
+
+/** It runs, or is about to. */
+function isRunning(standing: Standing | null): boolean {
+  return standing !== null && (standing.wish === 'start' || ['starting', 'restarting', 'up'].includes(standing.phase));
 }
 
 /** Something of it runs, and is to stop. */

@@ -14,6 +14,8 @@ export interface Relations {
   bindsTo: Related;
   upholds: Related;
   wants: Related;
+  /** Those that require, want or uphold it. */
+  neededBy: Related;
 }
 
 /** By unit: what its file states. Names of units that are not here mean nothing. */
@@ -25,7 +27,8 @@ export function relationsOf(stated: ReadonlyMap<string, Dependencies>): Relation
   const bindsTo = gather(stated, 'BindsTo');
   const upholds = gather(stated, 'Upholds');
   const wants = gather(stated, 'Wants');
-  const all = [after, before, requires, requisite, bindsTo, upholds];
+  const neededBy = reverse(merge([requires, requisite, bindsTo, wants, upholds]));
+  const all = [after, before, requires, requisite, bindsTo, upholds, wants];
   const names = new Set(all.flatMap((links) => [...links].flatMap(([name, others]) => [name, ...others])));
   const by = (links: Links): Related => {
     const found = new Map([...links].map(([name, others]) => [name, [...others].sort()]));
@@ -40,6 +43,7 @@ export function relationsOf(stated: ReadonlyMap<string, Dependencies>): Relation
     bindsTo: by(bindsTo),
     upholds: by(upholds),
     wants: by(wants),
+    neededBy: by(neededBy),
   };
 }
 
@@ -60,6 +64,16 @@ function gather(stated: ReadonlyMap<string, Dependencies>, kind: DependencyKind)
     if (inverse !== undefined) for (const other of dependencies[inverse] ?? []) add(other, name);
   }
   return links;
+}
+
+function merge(all: readonly Links[]): Links {
+  const merged: Links = new Map();
+  for (const [name, others] of all.flatMap((links) => [...links])) {
+    const known = merged.get(name) ?? new Set();
+    for (const other of others) known.add(other);
+    merged.set(name, known);
+  }
+  return merged;
 }
 
 function reverse(links: Links): Links {
