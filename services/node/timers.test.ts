@@ -101,6 +101,8 @@ describe('timers that start other units than services', () => {
     assert.deepEqual(here.starts, at('14T22:30', '14T23:00'));
     assert.equal(stateOf(here, 'all.target'), 'inactive dead');
     assert.match(here.report('all.target')?.reason ?? '', /no unit needs it/);
+    // What it wants elsewhere is to be started, though it was never seen to be active.
+    assert.equal(here.report('all.target')?.activatedAt, Date.parse('2023-11-14T23:00:00Z'));
     // Without that it is active for good; and what is launched stays, too.
     const other = machine();
     await other.apply(loaded(), target(''), hourly);

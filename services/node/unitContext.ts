@@ -51,7 +51,7 @@ export interface UnitContext extends Omit<UnitInput, 'suspended' | 'gate'> {
   activated: boolean;
   /** What that unit lets it know. */
   told: Variables;
-  /** When that was, ms since 1970; null: it was started otherwise, or has ended. */
+  /** When another unit last started it, ms since 1970; null: it was started otherwise since. */
   activatedAt: number | null;
   /** A start was wished since the unit was last started. */
   startWished: boolean;
@@ -123,8 +123,9 @@ export function initialContext(input: UnitInput): UnitContext {
     retiring: false,
     suspended: input.suspended ? { resumes: rest === null } : null,
     expelled: false,
-    ...notActivated(),
     activated,
+    told: {},
+    activatedAt: rest?.activatedAt ?? null,
     startWished: assigned.desired === 'launched' && (rest === null || isNewStart(rest, assigned)),
     restartWished: false,
     reloadWished: false,
@@ -168,7 +169,7 @@ export function wishes(context: UnitContext, assigned: AssignedUnit): Partial<Un
     assigned,
     ...(stops ? { reason: 'a stop was asked for' } : restarts ? { reason: 'a restart was asked for' } : {}),
     activated,
-    ...(isNew ? notActivated() : {}),
+    ...(isNew ? { told: {}, activatedAt: null } : {}),
     startWished:
       (launched && isNew && assigned.goal !== assigned.reload) || ((launched || activated) && context.startWished),
     reloadWished: launched && (context.reloadWished || (assigned.reload ?? 0) > (context.assigned.reload ?? 0)),
@@ -214,11 +215,6 @@ export function activated(
   { reason, told }: { reason: string; told: Variables },
 ): Partial<UnitContext> {
   return { activated: assigned.desired !== 'launched', startWished: true, reason, told, activatedAt: clock.now() };
-}
-
-/** What another unit started has ended, or is started otherwise. */
-export function notActivated(): Pick<UnitContext, 'activated' | 'told' | 'activatedAt'> {
-  return { activated: false, told: {}, activatedAt: null };
 }
 
 /** `StopWhenUnneeded=`: what another unit has started ends when nobody needs it any more. */

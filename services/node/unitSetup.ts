@@ -21,7 +21,6 @@ import {
   isUp,
   leftOut,
   mainEnded,
-  notActivated,
   ranOutOfMemory,
   resumed,
   takenUp,
@@ -179,9 +178,9 @@ export const unitSetup = setup({
   actions: {
     setGoal: assign(({ context, event }) => (event.type === 'SET_GOAL' ? wishes(context, event.assigned) : {})),
     activate: assign(({ context, event }) => (event.type === 'ACTIVATE' ? activated(context, event) : {})),
-    leave: assign(() => ({ ...notActivated(), reason: 'no unit needs it (StopWhenUnneeded=)' })),
+    leave: assign({ activated: false, reason: 'no unit needs it (StopWhenUnneeded=)' }),
     /** What another unit started has ended. */
-    rest: assign(() => notActivated()),
+    rest: assign({ activated: false, told: {} }),
     retire: assign({ retiring: true, reason: ({ event }) => reasonIn(event) }),
     suspend: assign({ suspended: { resumes: true }, reason: ({ event }) => reasonIn(event) }),
     suspendAtRest: assign(({ context }) => ({ suspended: { resumes: context.startWished } })),

@@ -187,7 +187,7 @@ export interface UnitReport {
   health?: Health;
   /** Id of its activation; told where other units are to know it (`OnFailure=`, `OnSuccess=`). */
   invocation?: string;
-  /** When another unit of its machine last started it, ms since 1970; absent: it was started otherwise, or has ended. */
+  /** When another unit of its machine last started it, ms since 1970; absent: it was started otherwise since, or never. */
   activatedAt?: number;
   /** How often it was restarted by `Restart=`. */
   restarts?: number;

@@ -51,3 +51,26 @@ test('a timer brings its service along, starts it time after time, and goes on w
   assert.equal(stopped.code, 0, stopped.stderr);
   assert.equal((await timer()).next, null);
 });
+
+test('a timer starts a target again and again, and what that wants on whichever machine', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'flotilla-timers-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const out = join(directory, 'out');
+  const { cli, client } = await startTestCluster(t, { nodes: 2 });
+  const machines = (await client.query({ type: 'ListMachines' })).data.machines.map(({ id }) => id);
+  const job = (machine: string) =>
+    `[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo %m >> ${out}'\n[X-Fleet]\nMachineID=${machine}\n`;
+  const jobs = machines.map((machine, index) => ({ name: `job${index}.service`, text: job(machine) }));
+  assert.ok((await client.command({ type: 'SubmitUnits', units: jobs })).ok);
+  const wants = jobs.map(({ name }) => name).join(' ');
+  await writeFile(join(directory, 'all.target'), `[Unit]\nStopWhenUnneeded=yes\nWants=${wants}\n`);
+  await writeFile(join(directory, 'all.timer'), '[Timer]\nOnCalendar=*:*:0/2\nUnit=all.target\n');
+  const started = await cli('start', join(directory, 'all.timer'));
+  assert.equal(started.code, 0, started.stderr);
+  assert.match(started.stdout, /^all\.target: submitted along\n/);
+  const runs = async () => (await readFile(out, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
+  await until('each machine has run its job twice', async () => {
+    const ran = await runs();
+    return machines.every((machine) => ran.filter((line) => line === machine).length >= 2);
+  });
+});
