@@ -40,16 +40,27 @@ export function createSimulatedClock(startMs: number): SimulatedClock {
     clearTimeout(id) {
       timers.delete(id as number);
     },
-    async advance(ms) {
+    advance(ms) {
       const untilMs = elapsedMs + ms;
-      await settle();
-      for (let next = firstDue(); next && next.dueMs <= untilMs; next = firstDue()) {
-        timers.delete(next.id);
-        elapsedMs = Math.max(elapsedMs, next.dueMs);
-        next.callback();
-        await settle();
-      }
-      elapsedMs = Math.max(elapsedMs, untilMs);
+      return new Promise((resolve, reject) => {
+        whenSettled(step);
+
+        function step(): void {
+          const next = firstDue();
+          if (!next || next.dueMs > untilMs) {
+            elapsedMs = Math.max(elapsedMs, untilMs);
+            return resolve();
+          }
+          timers.delete(next.id);
+          elapsedMs = Math.max(elapsedMs, next.dueMs);
+          try {
+            next.callback();
+          } catch (error) {
+            return reject(error);
+          }
+          whenSettled(step);
+        }
+      });
     },
   };
 }
@@ -94,6 +105,6 @@ function takeFirst(queue: Timer[]): void {
 }
 
 /** The event loop comes round only when no promise's reaction is left to run. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+function whenSettled(go: () => void): void {
+  setImmediate(go);
 }

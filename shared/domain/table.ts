@@ -43,9 +43,19 @@ export class Table<V> {
   }
 
   /** In the order of insertion, as a `Map`; a draft in the same order as if what it was made of had been changed. */
-  *entries(): IterableIterator<[string, V]> {
-    const base = this.#base;
-    if (base === null) return yield* this.#own.entries();
+  entries(): IterableIterator<[string, V]> {
+    return this.#base === null ? this.#own.entries() : this.#changedEntries(this.#base);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#base === null ? this.#own.keys() : this.#changedKeys();
+  }
+
+  values(): IterableIterator<V> {
+    return this.#base === null ? this.#own.values() : this.#changedValues();
+  }
+
+  *#changedEntries(base: Table<V>): IterableIterator<[string, V]> {
     for (const [key, value] of base.entries()) {
       if (!this.#deleted.has(key)) yield [key, this.#own.get(key) ?? value];
     }
@@ -54,11 +64,11 @@ export class Table<V> {
     }
   }
 
-  *keys(): IterableIterator<string> {
+  *#changedKeys(): IterableIterator<string> {
     for (const [key] of this.entries()) yield key;
   }
 
-  *values(): IterableIterator<V> {
+  *#changedValues(): IterableIterator<V> {
     for (const [, value] of this.entries()) yield value;
   }
 
