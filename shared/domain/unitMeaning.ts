@@ -1,3 +1,4 @@
+import { freeze } from './freeze.ts';
 import { type Interpretation, interpretUnit } from './interpretUnit.ts';
 import type { Problem } from './problem.ts';
 import type { HostFacts } from './specifiers.ts';
@@ -48,10 +49,4 @@ function forgetOldest(): void {
     remembered.delete(key);
     return;
   }
-}
-
-function freeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  for (const part of Object.values(value)) freeze(part);
-  return Object.freeze(value);
 }

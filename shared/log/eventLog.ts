@@ -49,6 +49,8 @@ export interface LogRecord {
   /** The id it was appended with. */
   readonly id: string;
   readonly data: Uint8Array;
+  /** A place for what the first who folds the record makes of its data, where others of the same process do too. */
+  readonly shared?: { reading?: unknown };
 }
 
 /** The subject's last sequence is not the expected one. */

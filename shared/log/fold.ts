@@ -1,3 +1,4 @@
+import { freeze } from '../domain/freeze.ts';
 import { type Commit, decodeCommit, genesis, hashCommit } from '../protocol/commit.ts';
 import { CorruptCommitError, NewerSchemaError } from '../protocol/upcasts.ts';
 import type { LogRecord } from './eventLog.ts';
@@ -5,6 +6,11 @@ import type { LogRecord } from './eventLog.ts';
 /** Where a subject ends: the sequence of its last commit and the hash that the next one names as `prev`. */
 export interface Head {
   seq: number;
+  hash: string;
+}
+
+interface Reading<E> {
+  commit: Commit<E>;
   hash: string;
 }
 
@@ -55,9 +61,18 @@ export abstract class Fold<E> {
    * After either, this fold is of no use any more.
    */
   apply(record: LogRecord): Commit<E> {
-    const commit = readable(record, () => this.decode(record.data));
-    this.fold(commit, record, hashCommit(record.data));
+    const { commit, hash } = this.#reading(record);
+    this.fold(commit, record, hash);
     return commit;
+  }
+
+  /** What others get too is frozen: a fold that changed it would change theirs. */
+  #reading(record: LogRecord): Reading<E> {
+    const { shared, data } = record;
+    if (shared?.reading) return shared.reading as Reading<E>;
+    const reading = { commit: readable(record, () => this.decode(data)), hash: hashCommit(data) };
+    if (shared) shared.reading = freeze(reading);
+    return reading;
   }
 
   /**

@@ -120,7 +120,7 @@ function commit(log: Store, { subject, id, data, expectedSeq }: Append): number 
   if ((previous?.seq ?? 0) !== expectedSeq) {
     throw new WrongSequenceError(`the last sequence on ${subject} is ${previous?.seq ?? 0}, not ${expectedSeq}`);
   }
-  const record: LogRecord = { seq: log.records.length + 1, subject, id, data: data.slice() };
+  const record: LogRecord = { seq: log.records.length + 1, subject, id, data: data.slice(), shared: {} };
   if (log.keepOnlyLast && previous) log.records[previous.seq - 1] = undefined;
   log.records.push(record);
   log.lastOf.set(subject, record);

@@ -50,6 +50,28 @@ const sample = history([
   { events: [joined('m3')] },
 ]);
 
+describe('a record that several fold', () => {
+  const shared = (records: readonly LogRecord[]) => records.map((record) => ({ ...record, shared: {} }));
+
+  test('property: is the same to each of them as one of its own', () => {
+    fc.assert(
+      fc.property(histories, (records) => {
+        const [alone, common] = [replay(records), shared(records)];
+        for (const projection of [replay(common), replay(common)])
+          assert.deepEqual(serializeState(projection.state), serializeState(alone.state));
+      }),
+    );
+  });
+
+  test('is read once, and no fold can change it for the others', () => {
+    const [first] = shared(sample);
+    assert.ok(first);
+    const commit = new Projection().apply(first);
+    assert.equal(new Projection().apply(first), commit);
+    assert.throws(() => commit.events.pop(), TypeError);
+  });
+});
+
 describe('a projection', () => {
   test('knows where it is and where each subject ends', () => {
     const projection = replay(sample);

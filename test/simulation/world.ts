@@ -28,6 +28,7 @@ export interface Violation {
 /** What was wrong with a machine explains for so long that it is lost: one that was restarted waits until it is, and elections begin anew. */
 const troubleMs = 10_000;
 const everybody = '*';
+const decoder = new TextDecoder();
 /** Whoever begins to stop has stopped within this long. */
 const stoppingMs = 6_000;
 
@@ -258,7 +259,7 @@ export class World {
   async #readLog(): Promise<void> {
     const { signal } = this.#over;
     for await (const record of this.logs.cluster.open().tail({ fromSeq: 1, signal })) {
-      this.tell(`#${record.seq} ${record.subject} ${new TextDecoder().decode(record.data)}`);
+      this.tell(`#${record.seq} ${record.subject} ${decoder.decode(record.data)}`);
       this.audit.read(record);
     }
   }
