@@ -80,7 +80,7 @@ export async function main(options: NodeOptions): Promise<number> {
     return 1;
   }
   const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
-  const connecting = { ...options, name: `flotilla node ${machine}`, leavesSilentServer: true };
+  const connecting = { ...options, name: `flotilla node ${machine}`, leavesSilentServer: 'when-asking' } as const;
   // Not waited for: units are looked after before there is a cluster to tell.
   const link = connectPatiently(connecting, { clock: systemClock, onWaiting });
   const stop = new AbortController();

@@ -22,7 +22,7 @@ export async function main(options: SchedulerOptions): Promise<number> {
   const onPassedOver = (name: string, reason: string) => log.warn({ name, reason }, 'a snapshot was passed over');
   const id = nanoid(8);
   const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
-  const connecting = { ...options, name: `flotilla scheduler ${id}`, leavesSilentServer: true };
+  const connecting = { ...options, name: `flotilla scheduler ${id}`, leavesSilentServer: 'always' } as const;
   const link = await connectPatiently(connecting, { clock: systemClock, onWaiting });
   const copies = options.replicas === undefined ? {} : { replicas: options.replicas };
   await keepStreams(link, { onError, onWaiting, timeoutMs: Number.POSITIVE_INFINITY, ...copies });

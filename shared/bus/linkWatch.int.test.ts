@@ -6,7 +6,7 @@ import { connectNats } from './natsConnection.ts';
 
 test('a server that hangs is left, long before missed pings would end its connection', async (t) => {
   const { url: server, user, password, pid } = await startTestNats(t);
-  const link = await connectNats({ server, user, password, name: 'test', leavesSilentServer: true });
+  const link = await connectNats({ server, user, password, name: 'test', leavesSilentServer: 'always' });
   t.after(() => link.close());
   const changes: boolean[] = [];
   link.onConnectionChange((connected) => changes.push(connected));

@@ -1,19 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSimulatedClock } from '../clock/simulatedClock.ts';
-import { watchLink } from './linkWatch.ts';
+import { LinkWatch } from './linkWatch.ts';
 import { leastRecentlyTried } from './natsConnection.ts';
 
 /** A connection whose server answers after so many ms, or never. */
-function startWatch(answersAfterMs: () => number) {
+function createWatch(answersAfterMs: () => number) {
   const clock = createSimulatedClock(0);
-  const stop = new AbortController();
-  const state = { reconnects: 0, inBytes: 0, generation: 0 };
+  const state = { asked: 0, reconnects: 0, inBytes: 0, generation: 0 };
   const connection = {
     flush: () =>
       new Promise<void>((resolve) => {
         const ms = answersAfterMs();
-        if (Number.isFinite(ms)) clock.setTimeout(resolve, ms);
+        state.asked++;
+        const pong = () => {
+          state.inBytes += 6;
+          resolve();
+        };
+        if (Number.isFinite(ms)) clock.setTimeout(pong, ms);
       }),
     reconnect: async () => {
       state.reconnects++;
@@ -21,7 +25,14 @@ function startWatch(answersAfterMs: () => number) {
     stats: () => ({ inBytes: state.inBytes, inMsgs: 0, outBytes: 0, outMsgs: 0 }),
     isClosed: () => false,
   };
-  void watchLink(connection, { clock, generation: () => state.generation, signal: stop.signal });
+  return { clock, state, watch: new LinkWatch(connection, { clock, generation: () => state.generation }) };
+}
+
+/** Its server is asked again and again. */
+function startWatch(answersAfterMs: () => number) {
+  const { clock, state, watch } = createWatch(answersAfterMs);
+  const stop = new AbortController();
+  void watch.keepAsking(stop.signal);
   return { clock, state, stop };
 }
 
@@ -61,6 +72,32 @@ test('a server that sends something is there, and so is one that was connected t
     await clock.advance(100);
   }
   assert.equal(state.reconnects, 0);
+});
+
+test('who asks all the time leaves a silent server by the answers that do not come, and asks it nothing while they come', async () => {
+  const { clock, state, watch } = createWatch(() => Number.POSITIVE_INFINITY);
+  const heartbeat = (answer: Promise<unknown>) => {
+    void watch.waitFor(answer);
+    return clock.advance(500);
+  };
+  const soon = () => new Promise((resolve) => clock.setTimeout(() => resolve('ok'), 5));
+  for (let beat = 0; beat < 20; beat++) await heartbeat(soon());
+  assert.deepEqual([state.asked, state.reconnects], [0, 0]);
+  const never = new Promise(() => undefined);
+  await heartbeat(never);
+  assert.equal(state.reconnects, 0);
+  await heartbeat(never);
+  assert.equal(state.reconnects, 1, '700 ms after the first heartbeat that was not answered');
+});
+
+test('a server is not left for what others do not answer, nor for what is refused', async () => {
+  const { clock, state, watch } = createWatch(() => 1);
+  void watch.waitFor(new Promise(() => undefined));
+  await clock.advance(10_000);
+  assert.deepEqual([state.asked, state.reconnects], [1, 0]);
+  await watch.waitFor(Promise.reject(new Error('nobody listens')));
+  await clock.advance(10_000);
+  assert.deepEqual([state.asked, state.reconnects], [1, 0]);
 });
 
 test('of several servers the one that was tried longest ago is next, and not the one that was just lost', () => {

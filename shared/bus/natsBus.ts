@@ -21,7 +21,9 @@ export function createNatsBus(link: NatsLink): Bus {
     },
     request: async (subject, data, { timeoutMs }) => {
       try {
-        return busMessage(await nc.request(subject, data, { timeout: timeoutMs }), closing);
+        const answer = nc.request(subject, data, { timeout: timeoutMs });
+        link.awaits(answer);
+        return busMessage(await answer, closing);
       } catch (cause) {
         if (closing()) throw new BusClosedError(`the connection is closed, ${subject} cannot be asked`, { cause });
         throw requestError(subject, timeoutMs, cause);

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { type ConnectionOptions, connect, errors, type NatsConnection, type Server } from '@nats-io/transport-node';
 import { systemClock } from '../clock/systemClock.ts';
-import { watchLink } from './linkWatch.ts';
+import { LinkWatch } from './linkWatch.ts';
 import type { NatsAccess } from './natsAccess.ts';
 
 export interface NatsLink {
@@ -14,6 +14,8 @@ export interface NatsLink {
   readonly connected: boolean;
   /** Calls `listener` at every loss and return of the connection; returns what takes it off again. */
   onConnectionChange(listener: (connected: boolean) => void): () => void;
+  /** Something was just asked for over this connection, and this is to be the answer: it may tell of a server that hangs. */
+  awaits(answer: Promise<unknown>): void;
   /** Sends what is still to be sent and closes. */
   close(): Promise<void>;
 }
@@ -25,9 +27,10 @@ export interface NatsConnectOptions extends NatsAccess {
   timeoutMs?: number;
   /**
    * A server that stops answering is left for another one within a second: for those whom others miss. Not for those who
-   * send so much at a time that an answer may take longer.
+   * send so much at a time that an answer may take longer. It shows by an answer that does not come (`when-asking`: for
+   * those who ask all the time); or it is asked for nothing else again and again (`always`).
    */
-  leavesSilentServer?: boolean;
+  leavesSilentServer?: 'when-asking' | 'always';
 }
 
 /** No server answers at that address. */
@@ -76,9 +79,7 @@ export async function connectNats(options: NatsConnectOptions): Promise<NatsLink
       `the NATS server at ${target.address} is version ${version}; Flotilla needs ${major}.${minor} or newer`,
     );
   }
-  const link = createLink(nc, target.address);
-  if (options.leavesSilentServer) leaveSilentServers(link);
-  return link;
+  return createLink(nc, target.address, options.leavesSilentServer);
 }
 
 interface Target {
@@ -203,15 +204,27 @@ function isRecentEnough(version: string): boolean {
   return major > oldestServer.major || (major === oldestServer.major && minor >= oldestServer.minor);
 }
 
-function createLink(nc: NatsConnection, address: string): NatsLink {
+function createLink(
+  nc: NatsConnection,
+  address: string,
+  leavesSilentServer: NatsConnectOptions['leavesSilentServer'],
+): NatsLink {
   const listeners = new Set<(connected: boolean) => void>();
   let connected = true;
+  let changes = 0;
   const change = (now: boolean) => {
     if (connected === now) return;
     connected = now;
+    changes++;
     for (const listener of [...listeners]) listener(now);
   };
   void watchStatus(nc, change);
+  const watch = leavesSilentServer && new LinkWatch(nc, { clock: systemClock, generation: () => changes });
+  if (watch && leavesSilentServer === 'always') {
+    const over = new AbortController();
+    void nc.closed().then(() => over.abort());
+    void watch.keepAsking(over.signal);
+  }
   return {
     nc,
     address,
@@ -222,18 +235,9 @@ function createLink(nc: NatsConnection, address: string): NatsLink {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    awaits: (answer) => void watch?.waitFor(answer),
     close: () => closeConnection(nc, connected),
   };
-}
-
-function leaveSilentServers({ nc, onConnectionChange }: NatsLink): void {
-  let generation = 0;
-  onConnectionChange(() => {
-    generation++;
-  });
-  const over = new AbortController();
-  void nc.closed().then(() => over.abort());
-  void watchLink(nc, { clock: systemClock, generation: () => generation, signal: over.signal });
 }
 
 async function watchStatus(nc: NatsConnection, change: (connected: boolean) => void): Promise<void> {
