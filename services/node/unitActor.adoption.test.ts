@@ -2,14 +2,25 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { UnitReport } from '../../shared/domain/events.ts';
 import type { AssignedUnit } from '../../shared/protocol/node.ts';
-import { ends, exited, type SimulatedUnit, type SimulationOptions, simulateUnit } from './testing/unitSimulation.ts';
+import {
+  assigned,
+  ends,
+  exited,
+  type SimulatedUnit,
+  type SimulationOptions,
+  simulateUnit,
+} from './testing/unitSimulation.ts';
 
 const simple = '[Service]\nExecStart=/main\nExecStop=/stop\n';
 const longMs = 3_600_000;
 
 /** A unit whose agent was killed when it had come up. */
-async function left(text: string, options: SimulationOptions = {}): Promise<SimulatedUnit> {
-  const unit = simulateUnit(text, options);
+async function left(
+  text: string,
+  options: SimulationOptions = {},
+  changes: Partial<AssignedUnit> = {},
+): Promise<SimulatedUnit> {
+  const unit = simulateUnit(text, { ...options, assigned: changes });
   await unit.clock.advance(0);
   unit.unit.abandon();
   return unit;
@@ -23,7 +34,7 @@ interface Known {
 /** The next agent's actor of that unit. */
 async function next(text: string, earlier: SimulatedUnit, { assigned = {}, rest }: Known = {}): Promise<SimulatedUnit> {
   const unit = simulateUnit(text, { earlier, assigned, input: { rest: rest ?? null, mayRun: true } });
-  await unit.clock.advance(0);
+  await unit.clock.advance(1);
   return unit;
 }
 
@@ -137,6 +148,65 @@ describe('a unit that an earlier agent started', { timeout: 20_000 }, () => {
     assert.deepEqual(unit.told(), ['activating start success 1']);
     await unit.clock.advance(5_000);
     assert.deepEqual([unit.ran, unit.told().at(-1)], [['/one', '/two'], 'active exited success 1']);
+  });
+});
+
+describe('a unit that an earlier agent started without having written that down', { timeout: 20_000 }, () => {
+  const restAt = (goal: number): UnitReport => ({
+    ...{ unit: 'a.service', hash: assigned(simple).hash, goal, load: 'loaded' },
+    ...{ active: 'failed', sub: 'failed', result: 'exit-code', exit: { code: 4 }, reason: 'main process exited' },
+  });
+  const stopped = { desired: 'loaded', goal: 2 } as const;
+
+  async function startedAt(goal: number, text = simple): Promise<SimulatedUnit> {
+    return left(text, {}, { goal });
+  }
+
+  it('is taken up, and is what the next start wishes', async () => {
+    const unit = await next(simple, await startedAt(3), { assigned: stopped, rest: restAt(2) });
+    assert.deepEqual(unit.told(), ['active running success 2']);
+    unit.wish('launched');
+    await unit.clock.advance(longMs);
+    assert.deepEqual([unit.ran, unit.told()], [['/main'], ['active running success 3']]);
+  });
+
+  it('is stopped when that is wished next', async () => {
+    const unit = await next(simple, await startedAt(3), { assigned: stopped, rest: restAt(2) });
+    unit.unit.setGoal({ ...unit.unit.assigned, goal: 4 });
+    await unit.clock.advance(longMs);
+    assert.deepEqual([unit.told().at(-1), unit.host.running()], ['inactive dead success 4', []]);
+  });
+
+  it('and has ended since is not: what came to the rest that is known may have left the same traces', async () => {
+    const earlier = await startedAt(3);
+    earlier.host.end('a.service', exited(0));
+    const unit = await next(simple, earlier, { assigned: stopped, rest: restAt(2) });
+    assert.deepEqual(unit.reports, [restAt(2)]);
+  });
+
+  it('is not mistaken for what a stop has let run on', async () => {
+    const text = `${simple}SendSIGKILL=no\n`;
+    const rest = { ...restAt(2), hash: assigned(text).hash };
+    const unit = await next(text, await startedAt(2, text), { assigned: stopped, rest });
+    assert.deepEqual(unit.reports, [rest]);
+  });
+
+  it('is at rest as far as is known while its runtime cannot tell, and is not started beside itself', async () => {
+    const earlier = await startedAt(3);
+    const { host } = earlier;
+    const { units } = host;
+    const broken = new Map();
+    broken.get = () => {
+      throw new Error('the engine does not answer');
+    };
+    Object.assign(host, { units: broken });
+    const unit = await next(simple, earlier, { assigned: stopped, rest: restAt(2) });
+    assert.deepEqual(unit.told(), ['failed failed exit-code 2']);
+    unit.wish('launched');
+    assert.deepEqual(unit.told(), ['activating condition exit-code 3']);
+    Object.assign(host, { units });
+    await unit.clock.advance(1_001);
+    assert.deepEqual([unit.ran, unit.told()], [['/main'], ['active running success 3']]);
   });
 });
 

@@ -121,20 +121,26 @@ export const unitMachine = unitSetup.createMachine({
     /** What did an earlier agent leave? */
     resuming: {
       initial: 'looking',
-      on: { ACTIVATE: { actions: 'activate' } },
+      on: {
+        ACTIVATE: { actions: 'activate' },
+        SUSPEND: [{ guard: 'restKnown', actions: 'suspendAtRest' }, { actions: 'suspend' }],
+      },
       always: { guard: 'retiring', target: 'retired' },
       states: {
         looking: {
           always: [
             { guard: rested('exited'), target: '#unit.active.exited' },
             { guard: rested('active'), target: '#unit.active.exited' },
-            { guard: rested('failed'), target: '#unit.failed' },
             { guard: 'nothingToResume', target: '#unit.inactive' },
           ],
           invoke: {
             src: 'adoptMain',
             ...work,
-            onDone: [{ guard: wasFound, target: 'found', actions: takeUp }, { target: '#unit.inactive' }],
+            onDone: [
+              { guard: wasFound, target: 'found', actions: takeUp },
+              { guard: rested('failed'), target: '#unit.failed' },
+              { target: '#unit.inactive' },
+            ],
             onError: { target: 'waiting', actions: noteTrouble },
           },
         },

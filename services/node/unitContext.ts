@@ -183,14 +183,23 @@ function startedBy({ activated: isActivated, reason }: UnitContext): string {
 }
 
 /** An earlier agent's main process is this one's from now on; a restart that was asked for since is still to be done. */
-export function takenUp({ assigned }: UnitContext, main: MainProcess): Partial<UnitContext> {
+export function takenUp(context: UnitContext, main: MainProcess): Partial<UnitContext> {
+  const { assigned } = context;
   const restartWished = assigned.desired === 'launched' && main.token < assigned.restart;
   const reason = 'adopted: an earlier agent of this machine had started it';
   // What was started after it was last told to stop was started by another unit.
   const activated = assigned.desired === 'loaded' && main.token >= assigned.goal;
   const invocation = main.invocation ?? null;
   const fresh = { invocation, notices: noticesOf(main), health: main.health ?? null, startWished: false };
-  return { main, activated, ...fresh, restartWished, reason };
+  const outcome = { result: 'success', exit: null } as const;
+  const suspended = context.suspended && { resumes: true };
+  return { main, activated, ...fresh, ...outcome, suspended, restartWished, reason };
+}
+
+/** Whether a main process that runs may have been started after the rest that is known; what may outlive a rest was not. */
+export function isSinceRest({ rest, spec: { service } }: UnitContext, { token }: MainProcess): boolean {
+  if (rest === null) return true;
+  return token >= rest.goal && service.sendSigkill && service.killMode !== 'none';
 }
 
 /** What ran when it was suspended, or should have, runs again. */

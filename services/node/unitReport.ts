@@ -34,13 +34,15 @@ export const systemdStates: Record<string, [ActiveState, string]> = {
   'retired.retrying': ['inactive', 'dead'],
 };
 
+const down: [ActiveState, string] = ['inactive', 'dead'];
+
 /** Where an actor stands: `active.running`. */
 export type UnitState = string | Record<string, unknown>;
 
 export function reportOf(state: UnitState, context: UnitContext): UnitReport {
   const path = pathOf(state);
   const held = isDown(path) ? heldBy(context) : null;
-  const [active, word] = held ? heldStates[held.kind] : (systemdStates[path] ?? ['inactive', 'dead']);
+  const [active, word] = held ? heldStates[held.kind] : (restOf(path, context) ?? systemdStates[path] ?? down);
   const sub = word === 'exited' && context.spec.name.type === 'target' ? 'active' : word;
   const { assigned, exit, main, health, restarts, status, reloadFailure } = context;
   return {
@@ -63,6 +65,11 @@ export function reportOf(state: UnitState, context: UnitContext): UnitReport {
     ...(reloadFailure !== null && main !== null && exit === null ? { reloadFailure } : {}),
     ...(status !== null && main !== null && exit === null ? { status } : {}),
   };
+}
+
+/** It is taken to be at rest as before, until something else is found or wished. */
+function restOf(path: string, { rest, assigned }: UnitContext): [ActiveState, string] | null {
+  return path.startsWith('resuming') && rest?.goal === assigned.goal ? [rest.active, rest.sub] : null;
 }
 
 /** Another unit is started when it ends, and is told of that. */

@@ -6,7 +6,7 @@ import type { ServiceSpec, UnitSpec } from '../../shared/domain/unitSpec.ts';
 import { type Exit, exitOfFailedStart, listenVariables, type MainProcess, StartError } from './runtime/runtime.ts';
 import type { Variables } from './unit.ts';
 import { type CommandsOutcome, resolveCommand, runCommands, runtimeFor } from './unitCommands.ts';
-import { type Failure, hasMain, type UnitContext } from './unitContext.ts';
+import { type Failure, hasMain, isSinceRest, type UnitContext } from './unitContext.ts';
 import { makeDirectories } from './unitDirectories.ts';
 import { type ControlList, controlEnvironment, monitorVariables, unitEnvironment } from './unitEnvironment.ts';
 
@@ -16,11 +16,22 @@ export const engineRetryMs = 1_000;
 const infinityMs = 2_147_483_647;
 
 /**
- * What an earlier agent started for the unit. Of a oneshot with several commands it is not known which of them it is:
- * those after the first run, some perhaps again.
+ * What an earlier agent started for the unit. Where the unit is known to have been at rest, it is what that agent started
+ * afterwards, and was killed before it had written that down.
  * @throws the runtime cannot tell now.
  */
-export async function adoptMain({ assigned, spec, runtimes }: UnitContext): Promise<MainProcess | null> {
+export async function adoptMain(context: UnitContext): Promise<MainProcess | null> {
+  const main = await findMain(context);
+  if (main === null || !isSinceRest(context, main)) return null;
+  const { rest, clock } = context;
+  if (rest === null) return main;
+  // The traces of what came to that rest are still there.
+  const isOver = await Promise.race([main.exited.then(() => true), delay(clock, 0).then(() => false)]);
+  return isOver ? null : main;
+}
+
+/** Of a oneshot with several commands it is not known which of them it is: those after the first run, some perhaps again. */
+async function findMain({ assigned, spec, runtimes }: UnitContext): Promise<MainProcess | null> {
   const { image, execStart } = spec.service;
   const inContainers = execStart.map(({ docker }) => image !== undefined || docker !== undefined);
   for (const inContainer of new Set(inContainers)) {
@@ -132,10 +143,9 @@ export function noteMainEnd({ spec, main, mainIndex, ended }: UnitContext, exit:
   if (command) ended.note('execStart', { line: command.line, pid: main?.pid, exit });
 }
 
-/** The token that a start now carries: of its placement, or of the restart that was asked for since. */
-function startToken({ assigned: { token, restart, goal }, activated }: UnitContext): number {
-  // Of what another unit started it can be told so that it was after the last wish.
-  return Math.max(token, restart, activated ? goal : 0);
+/** The token that a start now carries: of its placement, or of the last wish, if that is newer. */
+function startToken({ assigned: { token, restart, goal } }: UnitContext): number {
+  return Math.max(token, restart, goal);
 }
 
 /** Where a failure is ignored (`ExecStart=-…`), a program that is not there counts as one that has done its work. */

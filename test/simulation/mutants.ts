@@ -332,6 +332,17 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'what an earlier agent started after a rest that it had written down is not looked for',
+    seed: 'started-just-before-a-crash.json',
+    edits: [
+      {
+        file: 'services/node/unitWork.ts',
+        find: 'if (main === null || !isSinceRest(context, main)) return null;',
+        replace: 'if (main === null || context.rest !== null) return null; void isSinceRest;',
+      },
+    ],
+  },
+  {
     name: 'a new version starts before it is written down that the old one is gone',
     seed: 'replaced-just-before-a-crash.json',
     edits: [

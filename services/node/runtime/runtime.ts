@@ -66,7 +66,7 @@ export interface Runtime {
 export interface StartRequest extends RunRequest {
   /** The unit file's hash. */
   hash: string;
-  /** Sequence of the placement that this start obeys; a higher one is newer, cluster-wide. */
+  /** Sequence of the placement, or of the later wish, that this start obeys; a higher one is newer, cluster-wide. */
   token: number;
   /** Id of the activation, for who adopts it. */
   invocation?: string | undefined;
