@@ -3,7 +3,7 @@
  * it only moves towards its goal: what is wished stands in the context, and the states' `always` transitions follow it.
  */
 import { not } from 'xstate';
-import type { ServiceSpec } from '../../shared/domain/unitSpec.ts';
+import type { ServiceSpec, TimeoutMode } from '../../shared/domain/unitSpec.ts';
 import type { MainProcess } from './runtime/runtime.ts';
 import type { CommandsOutcome } from './unitCommands.ts';
 import { controlFailure, type Failure, initialContext, isUnmetCondition } from './unitContext.ts';
@@ -36,6 +36,11 @@ const isEmpty =
     context.spec.service[list].length === 0;
 
 const listDone = ({ event }: OfList) => event.output.ok;
+/** A command took too long, in a unit that says this of it. */
+const listLate =
+  (key: 'startFailureMode' | 'stopFailureMode', mode: TimeoutMode) =>
+  ({ context, event }: Work & OfList) =>
+    !event.output.ok && event.output.timedOut && context.spec.service[key] === mode;
 const listUnmet = ({ event }: OfList) => isUnmetCondition(event.output);
 const fail = (failureIn: (event: { output: CommandsOutcome }) => Failure) =>
   ({ type: 'fail', params: ({ event }: OfList) => failureIn(event) }) as const;
@@ -79,10 +84,21 @@ const rested =
   ({ context }: Work) =>
     context.rest?.sub === sub;
 
+/** `TimeoutStartFailureMode=`: what becomes of a main process that takes too long. */
+const startsTooLate = (what: string) =>
+  [
+    { guard: 'startAborts', target: '#unit.deactivating.stopWatchdog', actions: noteTimeout(what) },
+    { guard: 'startKills', target: '#unit.deactivating.stopSigkill', actions: noteTimeout(what) },
+    { target: '#unit.deactivating.stopSigterm', actions: noteTimeout(what) },
+  ] as const;
+
 const tooLate = [
   { guard: 'sendsSigkill', target: 'stopSigkill', actions: noteTimeout('stopping') },
   { target: 'stopPost', actions: noteTimeout('stopping') },
 ] as const;
+
+/** `TimeoutStopFailureMode=abort`. */
+const abortsTooLate = { guard: 'stopAborts', target: 'stopWatchdog', actions: noteTimeout('stopping') } as const;
 
 const watchdog = {
   src: 'watchdog',
@@ -263,7 +279,7 @@ export const unitMachine = unitSetup.createMachine({
           ],
           invoke: {
             ...limit(startTimeoutMs),
-            onDone: { target: '#unit.deactivating.stopSigterm', actions: noteTimeout('becoming ready') },
+            onDone: startsTooLate('becoming ready'),
           },
         },
         oneshot: {
@@ -275,7 +291,7 @@ export const unitMachine = unitSetup.createMachine({
             { guard: 'mainEnded', target: 'startPost' },
           ],
           after: {
-            startTimeout: { target: '#unit.deactivating.stopSigterm', actions: noteTimeout('ExecStart=') },
+            startTimeout: startsTooLate('ExecStart='),
           },
         },
         // Without ExecStartPost= a service is up as soon as it runs; and ExecStop= is for those that were up.
@@ -292,6 +308,16 @@ export const unitMachine = unitSetup.createMachine({
             ...run('execStartPost'),
             onDone: [
               { guard: listDone, target: '#unit.active' },
+              {
+                guard: listLate('startFailureMode', 'abort'),
+                target: '#unit.deactivating.stopWatchdog',
+                actions: noteFailure,
+              },
+              {
+                guard: listLate('startFailureMode', 'kill'),
+                target: '#unit.deactivating.stopSigkill',
+                actions: noteFailure,
+              },
               { target: '#unit.deactivating.stopSigterm', actions: noteFailure },
             ],
           },
@@ -387,6 +413,8 @@ export const unitMachine = unitSetup.createMachine({
             ...run('execStop'),
             onDone: [
               { guard: listDone, target: 'stopSigterm' },
+              { guard: listLate('stopFailureMode', 'abort'), target: 'stopWatchdog', actions: noteFailure },
+              { guard: listLate('stopFailureMode', 'kill'), target: 'stopSigkill', actions: noteFailure },
               { target: 'stopSigterm', actions: noteFailure },
             ],
           },
@@ -398,7 +426,7 @@ export const unitMachine = unitSetup.createMachine({
           ],
           invoke: [
             { src: 'askToStop', ...work, onError: { actions: noteTrouble } },
-            { ...limit(stopTimeoutMs), onDone: tooLate },
+            { ...limit(stopTimeoutMs), onDone: [abortsTooLate, ...tooLate] },
           ],
         },
         /** It said STOPPING=1: it ends without being told to. */
@@ -407,7 +435,7 @@ export const unitMachine = unitSetup.createMachine({
             { guard: 'mainEnded', target: 'stopRest' },
             { guard: 'stopWished', target: 'stopSigterm' },
           ],
-          invoke: { ...limit(stopTimeoutMs), onDone: tooLate },
+          invoke: { ...limit(stopTimeoutMs), onDone: [abortsTooLate, ...tooLate] },
         },
         /** It hangs: it is to die of WatchdogSignal=. */
         stopWatchdog: {

@@ -169,6 +169,9 @@ export const unitSetup = setup({
     spareRest: ({ context: { spec } }) => spec.service.killMode === 'mixed' && !spec.service.sendSigkill,
     killsRest: ({ context }) => context.spec.service.killMode === 'mixed',
     killsNothing: ({ context }) => context.spec.service.killMode === 'none',
+    startAborts: ({ context }) => context.spec.service.startFailureMode === 'abort',
+    startKills: ({ context }) => context.spec.service.startFailureMode === 'kill',
+    stopAborts: ({ context }) => context.spec.service.stopFailureMode === 'abort',
     sendsSigkill: ({ context }) => context.spec.service.sendSigkill,
   },
   delays: {

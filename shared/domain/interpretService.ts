@@ -16,7 +16,7 @@ import type { Specifiers } from './specifiers.ts';
 import { checkSupervision, readSupervision } from './supervision.ts';
 import { parseTimeSpan } from './timeSpan.ts';
 import { parseUnitName } from './unitName.ts';
-import type { ExitSet, ServiceSpec } from './unitSpec.ts';
+import type { ExitSet, ServiceSpec, TimeoutMode } from './unitSpec.ts';
 import { type Parsed, parseBoolean, parseChoice, parseMode, parseUnsigned } from './values.ts';
 
 const section = 'Service';
@@ -136,6 +136,17 @@ function parseFiniteSpan(text: string): Parsed<number> {
   return span.value === null ? { error: 'must be finite' } : { value: span.value };
 }
 
+const parseTimeoutMode = parseChoice('terminate', 'abort', 'kill');
+
+function readTimeoutMode<Key extends string>(
+  reader: DirectiveReader,
+  key: Key,
+  name: string,
+): Partial<Record<Key, TimeoutMode>> {
+  const mode = reader.value(section, name, parseTimeoutMode, 'terminate');
+  return mode === 'terminate' ? {} : ({ [key]: mode } as Partial<Record<Key, TimeoutMode>>);
+}
+
 /** `Sockets=`; that they are wanted and come first, `readDependencies` says. */
 function readSockets(reader: DirectiveReader): { sockets?: string[] } {
   const words = reader.words(section, 'Sockets', 'keep');
@@ -174,6 +185,8 @@ function parseTimeout(text: string): Parsed<number | null> {
 function readKilling(reader: DirectiveReader) {
   const killModes = parseChoice('control-group', 'mixed', 'process', 'none');
   return {
+    ...readTimeoutMode(reader, 'startFailureMode', 'TimeoutStartFailureMode'),
+    ...readTimeoutMode(reader, 'stopFailureMode', 'TimeoutStopFailureMode'),
     killMode: reader.value(section, 'KillMode', killModes, 'control-group'),
     killSignal: reader.value(section, 'KillSignal', parseSignal, 'SIGTERM'),
     finalKillSignal: reader.value(section, 'FinalKillSignal', parseSignal, 'SIGKILL'),

@@ -11,6 +11,7 @@ export const serviceGroups: Group[] = [
     treatment: honoured,
   },
   { names: 'TimeoutSec TimeoutStartSec TimeoutStopSec TimeoutAbortSec RuntimeMaxSec', treatment: honoured },
+  { names: 'TimeoutStartFailureMode TimeoutStopFailureMode', treatment: honoured },
   { names: 'WatchdogSec NotifyAccess PIDFile OOMPolicy', treatment: honoured },
   { names: 'StartLimitInterval StartLimitBurst', treatment: honoured },
   { names: 'Sockets', treatment: honoured },
@@ -37,7 +38,7 @@ export const serviceGroups: Group[] = [
     treatment: ignored('no descriptors are kept for programs'),
   },
   {
-    names: 'TimeoutStartFailureMode TimeoutStopFailureMode RuntimeRandomizedExtraSec',
+    names: 'RuntimeRandomizedExtraSec',
     treatment: ignored('TimeoutStartSec=, TimeoutStopSec= and RuntimeMaxSec= alone limit a unit'),
     neutral: ['terminate', '0'],
   },

@@ -42,6 +42,8 @@ export interface UnitSpec {
   announcements: Announcement[];
 }
 
+export type TimeoutMode = 'abort' | 'kill';
+
 export interface ServiceSpec extends Outputs, Directories {
   /** `idle` is run as `simple`. */
   type: 'simple' | 'exec' | 'oneshot' | 'idle' | 'notify' | 'forking';
@@ -71,6 +73,9 @@ export interface ServiceSpec extends Outputs, Directories {
   watchdogSignal: string;
   runtimeMaxMs: number | null;
   remainAfterExit: boolean;
+  /** What becomes of it when it takes too long to start, or to stop: it dies of `watchdogSignal`, or at once; absent: neither. */
+  startFailureMode?: TimeoutMode;
+  stopFailureMode?: TimeoutMode;
   killMode: 'control-group' | 'mixed' | 'process' | 'none';
   killSignal: string;
   finalKillSignal: string;

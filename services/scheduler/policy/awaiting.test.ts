@@ -97,6 +97,10 @@ describe('a unit may take to stop', () => {
   };
   test('TimeoutStopSec= for the main process and for what that leaves, and some time to be killed', () => {
     assert.equal(limitOf('TimeoutStopSec=5'), 2 * 5_000 + 10_000);
+    const aborts = ['TimeoutStopSec=5', 'TimeoutStopFailureMode=abort'];
+    assert.equal(limitOf(...aborts), 3 * 5_000 + 10_000);
+    assert.equal(limitOf(...aborts, 'TimeoutAbortSec=1'), 2 * 5_000 + 1_000 + 10_000);
+    assert.equal(limitOf(...aborts, 'TimeoutAbortSec=infinity'), null);
     assert.equal(limitOf(), 2 * 90_000 + 10_000);
   });
   test('the same again for each command that is run when it stops', () => {

@@ -56,6 +56,8 @@ export function stopLimitMs({ name, text }: UnitRecord): number | null {
   const service = value ? meaningOf(value, text, undefined, { allowUnsupported: true }).spec?.service : undefined;
   // What cannot be read does not run.
   if (!service) return killMarginMs;
-  const { timeoutStopMs, execStop, execStopPost } = service;
-  return timeoutStopMs === null ? null : (execStop.length + execStopPost.length + 2) * timeoutStopMs + killMarginMs;
+  const { timeoutStopMs, execStop, execStopPost, stopFailureMode, timeoutAbortMs = timeoutStopMs } = service;
+  const abortMs = stopFailureMode === 'abort' ? timeoutAbortMs : 0;
+  if (timeoutStopMs === null || abortMs === null) return null;
+  return (execStop.length + execStopPost.length + 2) * timeoutStopMs + abortMs + killMarginMs;
 }
