@@ -23,6 +23,8 @@ export interface ClientOptions {
 
 const [attemptMs, patienceMs] = [5_000, 15_000];
 
+const rolling = { maxUnavailable: 1, settleMs: 1_000, timeoutMs: 15_000 };
+
 export class Client {
   readonly #options: ClientOptions;
   #lastId = 0;
@@ -95,6 +97,17 @@ export class Client {
       case 'replace':
         for (const unit of operation.units) versions.set(unit, operation.version);
         return { type: 'SubmitUnits', units: withText(operation.units, versions), replace: true };
+      case 'rollOut':
+        for (const unit of operation.units) versions.set(unit, operation.version);
+        return { type: 'StartUnits', units: withText(operation.units, versions), replace: true, rolling };
+      case 'forget':
+        return { type: 'ForgetMachines', machines: [operation.machine], reason: 'it is gone' };
+      case 'zone': {
+        const { machine, zone: value } = operation;
+        return { type: 'ChangeMachineMetadata', changes: [{ machine, key: 'zone', value }] };
+      }
+      case 'rebalance':
+        return { type: 'Rebalance', reason: 'somebody asked', maxMoves: 10 };
       case 'submit':
         return { type: 'SubmitUnits', units: withText(operation.units, versions) };
       case 'load':

@@ -11,7 +11,9 @@ function withDependencies(schedule: Schedule): Schedule {
   const units = [...unitNames];
   const submitted: TimedAction = { atMs: 100, do: 'replace', client: 0, units, version: firstDependentVersion };
   const actions = schedule.actions.map((action) =>
-    action.do === 'replace' ? { ...action, version: action.version + firstDependentVersion } : action,
+    action.do === 'replace' || action.do === 'rollOut'
+      ? { ...action, version: action.version + firstDependentVersion }
+      : action,
   );
   return { ...schedule, actions: [submitted, ...actions] };
 }

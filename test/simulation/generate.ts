@@ -60,7 +60,11 @@ function operation(random: Random, { machines }: Schedule): Operation {
   if (draw < 83) return { do: 'move', client, units };
   if (draw < 85) return { do: 'drain', client, machine };
   if (draw < 87) return { do: 'cordon', client, machine };
-  if (draw < 91) return { do: 'uncordon', client, machine };
+  if (draw < 89) return { do: 'uncordon', client, machine };
+  if (draw < 92) return { do: 'rebalance', client };
+  if (draw < 95) return { do: 'rollOut', client, units, version: 2 + random.integer(3) };
+  if (draw < 97) return { do: 'zone', client, machine, zone: random.pick(['a', 'a', 'b', null]) };
+  if (draw < 98) return { do: 'forget', client, machine };
   return { do: 'status', client };
 }
 

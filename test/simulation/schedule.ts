@@ -29,7 +29,12 @@ export type Operation =
   /** Another version of the unit's file, which replaces the one before it. */
   | { do: 'replace'; client: number; units: string[]; version: number }
   | { do: 'move'; client: number; units: string[] }
-  | { do: 'cordon' | 'drain' | 'uncordon'; client: number; machine: string }
+  /** The same, one unit at a time. */
+  | { do: 'rollOut'; client: number; units: string[]; version: number }
+  | { do: 'cordon' | 'drain' | 'uncordon' | 'forget'; client: number; machine: string }
+  /** null: the zone is taken away. */
+  | { do: 'zone'; client: number; machine: string; zone: string | null }
+  | { do: 'rebalance'; client: number }
   | { do: 'status'; client: number };
 
 /** What goes wrong, and for how long. Actors are named `scheduler-1`, `node-1`, `store-1`, `client-1`. */

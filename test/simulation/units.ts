@@ -17,6 +17,8 @@ const placements = {
   anywhere: '',
   global: '[X-Fleet]\nGlobal=true\n',
   apart: '[X-Fleet]\nConflicts=apart-*\n',
+  zoned: '[X-Fleet]\nMachineMetadata=zone=a\n',
+  beside: '[X-Fleet]\nMachineOf=plain-1.service\n',
   leased: '[X-Flotilla]\nOnDisconnect=stop\nDisconnectGraceSec=2s\n',
 };
 
@@ -28,6 +30,8 @@ export const unitNames = [
   'docker-2.service',
   'apart-1.service',
   'apart-2.service',
+  'zoned-1.service',
+  'beside-1.service',
   'everywhere.service',
   'lease-1.service',
   'lease-docker.service',
@@ -53,7 +57,7 @@ export function unitText(name: string, version = 1): string {
 function placementOf(name: string, kind: string): string {
   if (isLeased(name)) return placements.leased;
   if (name === 'everywhere.service') return placements.global;
-  return kind === 'apart' ? placements.apart : '';
+  return kind === 'apart' || kind === 'zoned' || kind === 'beside' ? placements[kind] : '';
 }
 
 /** It must never run twice at once. */
