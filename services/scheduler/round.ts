@@ -57,6 +57,7 @@ export class Round {
   readonly #causeOfUnit = new Map<string, string>();
   readonly #left: Left = new Map();
   #cause: string | null = null;
+  #roomMade = false;
   #bytes = 0;
 
   constructor(projection: Projection, now: number, limits: RoundLimits) {
@@ -80,7 +81,7 @@ export class Round {
 
   /** After this round it is worth looking again at the units that found no machine. */
   get makesRoom(): boolean {
-    return this.events.length >= this.#limits.maxTasks || this.events.some(makesRoom);
+    return this.events.length >= this.#limits.maxTasks || this.#roomMade;
   }
 
   lose({ machine, silentMs }: Silence): void {
@@ -125,12 +126,14 @@ export class Round {
 
   /** Places what the commands and losses of this round, or of earlier ones, left open. */
   place(roomMade: boolean): void {
-    const includeWaiting = roomMade || this.events.some(makesRoom);
+    const includeWaiting = roomMade || this.#roomMade;
     const { maxTasks, search } = this.#limits;
     const options = { includeWaiting, maxTasks, search, moment: this.#moment, left: this.#left };
     const [only = generalCause, ...others] = this.#causes;
     const otherwise = others.length === 0 ? only : generalCause;
     for (const task of reconcile(this.#draft, options)) {
+      // What the version was that a rollout has replaced is not known any more.
+      this.#roomMade ||= task.type === 'UnitSubmitted';
       this.#record(task, ('unit' in task ? this.#causeOfUnit.get(task.unit) : undefined) ?? otherwise);
     }
   }
@@ -149,6 +152,7 @@ export class Round {
   #add(event: ClusterEvent, cause: string): void {
     this.#causes.add(cause);
     for (const machine of touchedBy(this.#draft, event)) this.touched.add(machine);
+    this.#roomMade ||= makesRoom(this.#draft, event);
     noteLeft(this.#left, this.#draft, event, this.#moment.seq);
     evolve(this.#draft, event, this.#moment);
     if ('unit' in event) this.#causeOfUnit.set(event.unit, cause);
@@ -157,6 +161,7 @@ export class Round {
 
   #record(event: ClusterEvent, cause: string): void {
     this.#cause ??= cause;
+    this.#roomMade ||= makesRoom(this.#draft, event);
     for (const machine of touchedBy(this.#draft, event)) this.touched.add(machine);
     this.events.push(cause === this.#cause ? event : { ...event, cause });
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type Left, noteLeft } from '../../services/scheduler/policy/awaiting.ts';
-import { reconcile } from '../../services/scheduler/policy/reconcile.ts';
+import { makesRoom, reconcile } from '../../services/scheduler/policy/reconcile.ts';
 import type { Task } from '../../services/scheduler/policy/work.ts';
 import { decide, evolve, evolveCommit, type FoldedCommit } from '../../shared/domain/cluster.ts';
 import { type ClusterState, draft, emptyLoad, initialState } from '../../shared/domain/clusterState.ts';
@@ -14,6 +14,8 @@ export class PlayedCluster {
   readonly state: ClusterState;
   readonly commits: FoldedCommit[] = [];
   readonly #before: number;
+  /** As a new leader does, it first looks at all that wait. */
+  #roomMade = true;
 
   /** `before`: how many commits led to the state. */
   constructor(state = initialState(), before = 0) {
@@ -46,12 +48,17 @@ export class PlayedCluster {
     const at = 1_000 * seq;
     const tried = draft(this.state);
     const left: Left = new Map();
+    let isNews = false;
     for (const event of events) {
       if (isNodeEvent(event)) continue;
+      this.#roomMade ||= makesRoom(tried, event);
       noteLeft(left, tried, event, seq);
       evolve(tried, event, { seq, at });
+      this.#roomMade ||= makesRoom(tried, event);
+      isNews ||= this.#roomMade;
     }
-    const tasks = reconcileAll(tried, seq, left);
+    const tasks = reconcileAll(tried, seq, { left, includeWaiting: this.#roomMade });
+    this.#roomMade = isNews || tasks.some((task) => makesRoom(tried, task));
     if (events.length + tasks.length === 0) return false;
     const commit = { at, events: [...events, ...tasks], ...(isCommand ? { commands: [{ id: `c${seq}` }] } : {}) };
     if (isCommand) evolveCommit(tried, { at, events: [], commands: [{ id: `c${seq}` }] }, seq);
@@ -64,9 +71,12 @@ export class PlayedCluster {
   }
 }
 
-export function reconcileAll(state: ClusterState, seq: number, left?: Left): Task[] {
-  const options = { includeWaiting: true, maxTasks: 1_000, moment: { seq, at: 1_000 * seq } };
-  return reconcile(state, left ? { ...options, left } : options);
+export function reconcileAll(
+  state: ClusterState,
+  seq: number,
+  options: { left?: Left; includeWaiting?: boolean } = {},
+): Task[] {
+  return reconcile(state, { includeWaiting: true, maxTasks: 1_000, moment: { seq, at: 1_000 * seq }, ...options });
 }
 
 function isNodeEvent(event: Event): event is NodeEvent {

@@ -260,9 +260,13 @@ describe('global units', () => {
   });
 });
 
-test('everything that may give a waiting unit a place makes room', () => {
-  for (const type of ['MachineJoined', 'MachineLost', 'MachineLeft', 'UnitDestroyed', 'UnitEvicted', 'UnitSubmitted']) {
-    assert.ok(makesRoom({ type }), type);
-  }
-  for (const type of ['UnitPlaced', 'UnitLeftWaiting', 'UnitLaunchRequested']) assert.ok(!makesRoom({ type }), type);
+test('a unit that has no machine and that nobody names makes no room by coming', () => {
+  const before = [joined('m1'), ...wished('known.service'), placed('known.service', 'm1')];
+  const makes = (event: ClusterEvent) => makesRoom(fold([...before, event]), event);
+  const submit = (name: string) => submitted(submission(name));
+  assert.deepEqual([makes(submit('new.service')), makes(submit('known.service'))], [false, true]);
+  before.push(...wished('follower.service', { machineOf: 'new.service' }));
+  assert.equal(makes(submit('new.service')), true);
+  assert.equal(makes({ type: 'UnitDestroyed', unit: 'known.service' }), true);
+  assert.equal(makes(launch('lonely.service')), false);
 });

@@ -175,12 +175,23 @@ function sameCounts(a: Readonly<Record<string, number>>, b: Readonly<Record<stri
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
-/** Whether the event may make room for a unit that found none before. */
-export function makesRoom(event: { type: string }): boolean {
-  return roomMakers.has(event.type);
+/**
+ * Whether the event may make room for a unit that found none before, or change why there is none. A unit that has no
+ * machine, and nothing to do with other ones, does neither: thousands that wait are not looked at anew for each that comes.
+ * @param state before it and, asked once more, after it: a new version may end what the old one had to do with others.
+ */
+export function makesRoom(state: ClusterState, event: ClusterEvent): boolean {
+  if (!roomMakers.has(event.type)) return false;
+  return !('unit' in event && wishes.has(event.type)) || concernsOthers(state, event.unit);
 }
 
-const roomMakers = new Set<string>([
+function concernsOthers({ units, dependents, followers }: ClusterState, name: string): boolean {
+  const { machines = {}, dependencies } = units.get(name) ?? {};
+  const isNamed = dependents.get(name).size > 0 || followers.get(name).size > 0;
+  return Object.keys(machines).length > 0 || dependencies !== undefined || isNamed;
+}
+
+const roomMakers: ReadonlySet<string> = new Set([
   'MachineJoined',
   'MachineMetadataChanged',
   'MachineUncordoned',
@@ -190,7 +201,18 @@ const roomMakers = new Set<string>([
   'UnitDestroyed',
   'UnitUnloadRequested',
   'UnitLoadRequested',
+  'UnitLaunchRequested',
   'UnitEvicted',
   'UnitLeaseEnded',
   'UnitMayReturn',
+  // These take room: those that wait are told why they wait now.
+  'MachineCordoned',
+  'UnitPlaced',
+] satisfies ClusterEvent['type'][]);
+
+/** Of these nobody takes note who has nothing to do with the unit. */
+const wishes: ReadonlySet<string> = new Set([
+  'UnitSubmitted',
+  'UnitLoadRequested',
+  'UnitLaunchRequested',
 ] satisfies ClusterEvent['type'][]);
