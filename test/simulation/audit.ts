@@ -41,6 +41,8 @@ export class Audit {
   readonly #changes = new Map<string, number>();
   /** When a machine, or a unit's copy on one, was last given up. */
   readonly #givenUp = new Map<string, number>();
+  /** When a machine last said that a copy runs there, with the log saying that it shall. */
+  readonly #takenBack = new Map<string, number>();
   readonly #globals = new Set<string>();
   /** What schedulers said of the state at a sequence. */
   readonly #claims: { scheduler: string; seq: number; hash: string }[] = [];
@@ -123,10 +125,19 @@ export class Audit {
     return [unit, machine].some((name) => (this.#changes.get(name) ?? 0) > process.token);
   }
 
-  /** Nobody waits for the end of that copy: its machine was lost since, or should have ended it for long. */
-  isGivenUp({ machine, unit, process }: RunningMain): boolean {
+  /**
+   * Nobody waits for the end of that copy: its machine was lost since, or should have ended it for long; and it has not
+   * been taken up there again.
+   */
+  isGivenUp(main: RunningMain): boolean {
+    const { machine, unit } = main;
     const given = [machine, `${unit} on ${machine}`].map((what) => this.#givenUp.get(what) ?? 0);
-    return Math.max(...given) > process.token;
+    return Math.max(...given) > this.entitledSince(main);
+  }
+
+  /** What last said that the copy shall run there: its start, or that it was taken up again. */
+  entitledSince({ machine, unit, process }: RunningMain): number {
+    return Math.max(process.token, this.#takenBack.get(`${unit} on ${machine}`) ?? 0);
   }
 
   /** Folds everything once more, from the first commit and from a snapshot in the middle. */
@@ -185,8 +196,14 @@ export class Audit {
     }
     if (event.type === 'UnitAwaitEnded' && event.reason.startsWith('it should have stopped'))
       this.#givenUp.set(`${event.unit} on ${event.machine}`, seq);
+    if (event.type === 'UnitStateReported' && event.active === 'active' && this.#isPlaced(event))
+      this.#takenBack.set(`${event.unit} on ${event.machine}`, seq);
     if (event.type === 'UnitSubmitted' && event.placement.global) this.#globals.add(event.unit);
     if (event.type === 'UnitPlaced') this.#checkPlaced(event.unit, event.machine, seq);
+  }
+
+  #isPlaced({ unit, machine }: { unit: string; machine: string }): boolean {
+    return Object.hasOwn(this.state.units.get(unit)?.machines ?? {}, machine);
   }
 
   #checkPlaced(name: string, machine: string, seq: number): void {

@@ -231,7 +231,8 @@ export class World {
     for (const { id, mains } of this.machines) {
       if (id === main.machine) continue;
       for (const other of [...mains.values()].filter(({ unit }) => unit === main.unit)) {
-        const [older, newer] = other.process.token < main.process.token ? [other, main] : [main, other];
+        const isOlder = this.audit.entitledSince(other) < this.audit.entitledSince(main);
+        const [older, newer] = isOlder ? [other, main] : [main, other];
         if (this.audit.isGivenUp(older)) continue;
         const tokens = `on ${older.machine} (token ${older.process.token}) and ${newer.machine} (${newer.process.token})`;
         this.violate('a unit that is moved does not run twice', `${main.unit} runs ${tokens}`);
