@@ -86,6 +86,22 @@ describe('a unit that an earlier agent started', { timeout: 20_000 }, () => {
     assert.equal(unit.told().at(-1), 'active running success 1');
   });
 
+  it('and that was lost with the machine waits, whatever Restart= says, for its copy that has been moved here', async () => {
+    const text = `${simple}Restart=always\n`;
+    const earlier = await left(text);
+    earlier.host.reboot();
+    const unit = await next(text, earlier, { assigned: { awaits: 'm2' } });
+    await unit.clock.advance(longMs);
+    assert.deepEqual(
+      [unit.ran.filter((path) => path === '/main').length, unit.told().at(-1)],
+      [1, 'activating waiting lost 1'],
+    );
+    const { awaits: _, ...assignment } = unit.unit.assigned;
+    unit.unit.setGoal(assignment);
+    await unit.clock.advance(longMs);
+    assert.equal(unit.told().at(-1), 'active running success 1');
+  });
+
   it('is stopped when it is no longer wished', async () => {
     const unit = await next(simple, await left(simple), { assigned: { desired: 'loaded', goal: 2 } });
     await unit.clock.advance(longMs);

@@ -328,6 +328,7 @@ export const unitMachine = unitSetup.createMachine({
             { guard: 'startWished', target: 'tests' },
             { guard: 'mustBeDown', target: '#unit.inactive', actions: 'comeBack' },
             { guard: 'stopWishedAtRest', target: '#unit.inactive' },
+            { guard: 'awaitsCopy', target: '#unit.inactive', actions: 'comeBack' },
           ],
           after: { restartSec: { target: 'tests', actions: 'countRestart' } },
         },

@@ -156,6 +156,8 @@ export const unitSetup = setup({
     isToDieOfMemory: ({ context }) =>
       context.result === 'oom-kill' && !mainEnded(context) && context.spec.service.oomPolicy === 'kill',
     endsFailed: ({ context }) => context.result !== 'success' && context.result !== 'exec-condition',
+    /** Its copy on another machine has not ended yet: Restart= must not start it beside that. */
+    awaitsCopy: ({ context }) => context.assigned.awaits !== undefined,
     autoRestarts: ({ context }) =>
       context.suspended === null &&
       isLaunched(context) &&

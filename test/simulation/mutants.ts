@@ -343,6 +343,17 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'Restart= starts what has been moved back here beside its copy',
+    seed: 'lost-and-moved-back.json',
+    edits: [
+      {
+        file: 'services/node/unitSetup.ts',
+        find: 'awaitsCopy: ({ context }) => context.assigned.awaits !== undefined,',
+        replace: 'awaitsCopy: () => false,',
+      },
+    ],
+  },
+  {
     name: 'a new version starts before it is written down that the old one is gone',
     seed: 'replaced-just-before-a-crash.json',
     edits: [
