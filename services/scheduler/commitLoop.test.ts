@@ -214,6 +214,18 @@ describe('a retry', () => {
     ]);
     assert.deepEqual([retry, other && seqOf(other)], [{ ok: true, seq: 1 }, 'log-refused']);
   });
+
+  test('is answered although the log takes nothing more when it is asked about machines that are silent', async (t) => {
+    const loop = createLoop(t);
+    await loop.give(start(unit('a.service')), 'x');
+    loop.store.setFull('no space left on device');
+    loop.stallProofs();
+    loop.silences.push({ machine: 'm1', silentMs: 2_140 });
+    const both = Promise.all([loop.give(start(unit('a.service')), 'x'), loop.give(start(unit('b.service')))]);
+    await loop.clock.advance(5_000);
+    const [retry, other] = await both;
+    assert.deepEqual([retry, other && seqOf(other)], [{ ok: true, seq: 1 }, 'log-refused']);
+  });
 });
 
 function nodeCommit() {

@@ -139,9 +139,15 @@ export class CommitLoop {
       return isPrompt || !this.#blameLog() ? silent : [];
     } catch (error) {
       if (!(error instanceof AppendRefusedError)) throw error;
-      for (const { respond } of this.#queue.splice(0)) respond(logRefused(error));
+      for (const { command, respond } of this.#queue.splice(0)) respond(this.#answered(command) ?? logRefused(error));
       return null;
     }
+  }
+
+  /** The answer to a retry of what is done. */
+  #answered({ id }: Command): CommandReply | null {
+    const seq = this.#options.projection.state.answered.get(id) ?? this.#unchanging.get(id);
+    return seq === undefined ? null : { ok: true, seq };
   }
 
   /** Once: a log that is slow all the time must not keep dead machines alive. False: it was blamed already. */
