@@ -19,7 +19,7 @@ type TailOptions = Parameters<EventLog['tail']>[0];
 const retryMs = { min: 50, max: 250 };
 /** The server forgets a consumer that its reader has left without a word. */
 const inactiveThresholdNs = 60 * 1_000_000_000;
-/** Replicas that elect a leader, or catch up after a crash, may lag for some 10 s behind what was handed out: it is asked for 20 s. */
+/** Replicas that elect a leader, or catch up after a crash, may lag some 10 s behind what was handed out: it takes 20 s. */
 const rewoundAfterTries = 80;
 
 /** @throws {LogRewoundError | LogUnavailableError} the connection was closed, or the server refuses such a consumer. */
