@@ -1,4 +1,6 @@
 // `npm test [-- pattern…]`: the whole suite, or the files whose path contains one of the patterns.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { createTestReport } from './testReport.ts';
 import { runTestFiles } from './testRunner.ts';
 import { filesUnder, prepareTests } from './testSetup.ts';
@@ -9,6 +11,8 @@ const fileTimeoutMs = 300_000;
 const report = createTestReport((line) => console.log(line));
 try {
   const files = await findTestFiles(process.argv.slice(2));
+  process.env.FLOTILLA_TEST_SEED ??= String(await seedOfSources());
+  console.log(`# random tests start at FLOTILLA_TEST_SEED=${process.env.FLOTILLA_TEST_SEED}`);
   const problems = await prepareTests((line) => console.log(`# ${line}`));
   for (const problem of problems) report.addFailure('preparing the tests', problem);
   await runTestFiles(files, { report, fileTimeoutMs });
@@ -22,6 +26,17 @@ async function findTestFiles(patterns: readonly string[]): Promise<string[]> {
   const wanted = all.filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)));
   if (wanted.length === 0) throw new Error(`no test file matches ${patterns.join(', ') || '*.test.ts'}`);
   return wanted.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+}
+
+/** The same for the same sources: a whole run can be repeated, and each change tries examples that nobody has tried. */
+async function seedOfSources(): Promise<number> {
+  const sources = (await Promise.all(testDirs.map(filesUnder)))
+    .flat()
+    .filter((file) => file.endsWith('.ts'))
+    .sort();
+  const hash = createHash('sha256');
+  for (const text of await Promise.all(sources.map((file) => readFile(file)))) hash.update(text);
+  return hash.digest().readUInt32BE() >>> 1;
 }
 
 /** Pure tests first, then those with real servers, then whole clusters: what is broken at the bottom is told first. */

@@ -1,6 +1,7 @@
 /** A long-running program on a host of the lab, which faults may kill and pause. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild } from '../../shared/embedded/childProcess.ts';
+import { lastLinesOf } from '../../shared/embedded/files.ts';
 import { signal } from './processes.ts';
 
 export interface ServiceOptions {
@@ -14,7 +15,7 @@ export interface ServiceOptions {
   logFile: string;
   /** What has to be done before each start. */
   prepare?: () => Promise<void>;
-  /** Told when it ends without having been killed by us. */
+  /** Told when it ends without having been killed by us, with the last line of its log. */
   onEnd: (what: string) => void;
 }
 
@@ -74,8 +75,8 @@ export class Service {
   /** It ended by itself: it is started again, as an init system would do. */
   async #onExit(child: Child, how: string): Promise<void> {
     if (this.#child !== child) return;
-    this.#options.onEnd(`${this.name} ${how}`);
     this.#child = null;
+    this.#options.onEnd(`${this.name} ${how}; its last words: ${await lastLinesOf(this.logFile, 1)}`);
     await sleep(restartMs);
     await this.start();
   }

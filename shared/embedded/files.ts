@@ -22,3 +22,8 @@ export async function isAccessible(path: string, mode = constants.R_OK): Promise
 export function isSystemError(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }
+
+/** The last lines of a text file, without what is blank at its end. */
+export async function lastLinesOf(path: string, count: number): Promise<string> {
+  return (await readFile(path, 'utf8')).trimEnd().split('\n').slice(-count).join('\n');
+}

@@ -6,6 +6,7 @@ import { connect } from '@nats-io/transport-node';
 import { type Child, startChild } from './childProcess.ts';
 import { choosePort } from './choosePort.ts';
 import { describeError } from './describeError.ts';
+import { lastLinesOf } from './files.ts';
 import { type NatsClusterConfig, renderNatsConfig } from './natsConfig.ts';
 
 export interface NatsServerOptions {
@@ -68,7 +69,8 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     return natsServer(child, { url: urlOf(options, port), port, logFile });
   } catch (cause) {
     await child.kill();
-    throw new NatsServerStartError(`nats-server ${describeError(cause)}; ${await lastLines(logFile)}`, { cause });
+    const last = `the last lines of ${logFile}:\n${await lastLinesOf(logFile, 5)}`;
+    throw new NatsServerStartError(`nats-server ${describeError(cause)}; ${last}`, { cause });
   }
 }
 
@@ -155,9 +157,4 @@ function urlOf({ host = loopback }: NatsServerOptions, port: number): string {
   // A server that listens everywhere is reached by us on this machine.
   const address = host === '0.0.0.0' || host === '::' ? loopback : host;
   return `nats://${address.includes(':') ? `[${address}]` : address}:${port}`;
-}
-
-async function lastLines(logFile: string): Promise<string> {
-  const lines = (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-5);
-  return `the last lines of ${logFile}:\n${lines.join('\n')}`;
 }

@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { dockerSkip } from '../support/docker.ts';
 import { isAlive } from '../support/processes.ts';
+import { testSeed } from '../support/seed.ts';
 import { until } from '../support/until.ts';
 
 const program = fileURLToPath(new URL('../../scripts/lab/main.ts', import.meta.url));
@@ -34,7 +35,7 @@ function startLab(t: TestContext, ...args: string[]): LabProcess {
 test('nothing acknowledged is lost, no unit is stopped without cause or runs twice, whatever fails', {
   skip,
 }, async (t) => {
-  const { output, ended } = startLab(t, '--minutes', '2');
+  const { output, ended } = startLab(t, '--minutes', '2', '--seed', `${testSeed()}`);
   const code = await ended;
   for (const line of output.join('').split('\n')) t.diagnostic(line);
   assert.equal(code, 0, output.join(''));
