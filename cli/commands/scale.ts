@@ -1,3 +1,4 @@
+import { numberedInstances } from '../../shared/domain/unitName.ts';
 import { withClient } from '../client.ts';
 import { demand } from '../demand.ts';
 import { exitCode, UsageError } from '../errors.ts';
@@ -17,7 +18,7 @@ export async function scale(call: Invocation): Promise<number> {
   const timeoutS = timeoutOf(options);
   return withClient(call, async (client) => {
     const minSeq = await demand(client, { type: 'ScaleUnits', template, count });
-    const names = Array.from({ length: count }, (_, index) => template.replace('@.', () => `@${index + 1}.`));
+    const names = numberedInstances(template, count);
     if (options.flag('block') && count > 0)
       return tellEffect(io, client, { until: 'launched', timeoutS }, { names, minSeq });
     io.out(`${template}: ${count} wished`);

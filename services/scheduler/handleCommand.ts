@@ -7,7 +7,13 @@ import { isRejection, type Rejection, reject } from '../../shared/domain/rejecti
 import { decideRollout } from '../../shared/domain/rollout.ts';
 import type { UnitRef, UnitSubmission } from '../../shared/domain/unit.ts';
 import { meaningOf } from '../../shared/domain/unitMeaning.ts';
-import { parseUnitName, templateOf, templateOfName, type UnitName } from '../../shared/domain/unitName.ts';
+import {
+  numberedInstances,
+  parseUnitName,
+  templateOf,
+  templateOfName,
+  type UnitName,
+} from '../../shared/domain/unitName.ts';
 import type { Command, NamedUnit, RawUnitCommand, ScaleUnits } from '../../shared/protocol/commands.ts';
 import { hashUnit } from '../../shared/protocol/unitHash.ts';
 import { decideMoves } from './policy/moving.ts';
@@ -107,7 +113,7 @@ function handleScale(state: ClusterState, { template, count }: ScaleUnits): Deci
   if (!state.units.has(template)) {
     return reject('unit-not-found', `the template ${template} is not known to the cluster: submit it first`);
   }
-  const wanted = Array.from({ length: count }, (_, index) => `${name.prefix}@${index + 1}.${name.type}`);
+  const wanted = numberedInstances(template, count);
   const surplus = [...state.instances.get(template)].filter((unit) => numberOf(unit) > count).sort();
   const started = handleUnits(state, { type: 'StartUnits', units: wanted.map((unit) => ({ name: unit })) });
   if (isRejection(started)) return started;

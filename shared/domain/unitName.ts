@@ -94,9 +94,9 @@ export function templateOfName(name: string): string | null {
   return at < 0 || dot === at + 1 ? null : name.slice(0, at + 1) + name.slice(dot);
 }
 
-/** The instance of a template under that (already escaped) instance name. */
-export function instantiate(template: UnitName, instance: string): ReturnType<typeof parseUnitName> {
-  return parseUnitName(`${template.prefix}@${instance}.${template.type}`);
+/** The instances `1` to `count` of a template (`web@.service`). */
+export function numberedInstances(template: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => template.replace('@.', () => `@${index + 1}.`));
 }
 
 /** Makes any text a part of a unit name: `/` becomes `-`, every other special byte `\xNN`. */

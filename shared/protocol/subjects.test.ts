@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { subjectMatches } from '../bus/subjectMatch.ts';
-import { decodeToken, encodeToken, parseHeartbeatSubject, parseLogSubject, streams, subjects } from './subjects.ts';
+import { decodeToken, encodeToken, parseHeartbeatSubject, streams, subjects } from './subjects.ts';
 
 const hostile = fc.string({ unit: fc.constantFrom(...'.*>% \t\n\0/é€😀a1'), minLength: 1 });
 const texts = fc.oneof(
@@ -39,7 +39,6 @@ describe('subjects', () => {
   test('of machines are taken apart again', () => {
     fc.assert(
       fc.property(texts, (machine) => {
-        assert.deepEqual(parseLogSubject(subjects.nodeLog(machine)), { kind: 'node', machine });
         assert.equal(parseHeartbeatSubject(subjects.heartbeat(machine)), machine);
       }),
     );
@@ -55,15 +54,8 @@ describe('subjects', () => {
     assert.ok(subjectMatches(subjects.allFences, subjects.fence('scheduler')));
   });
   test('that are none are told, whatever they look like', () => {
-    assert.deepEqual(parseLogSubject(subjects.clusterLog), { kind: 'cluster' });
-    for (const subject of [
-      '',
-      'flotilla.log',
-      'flotilla.log.node.',
-      'flotilla.log.node.a.b',
-      'flotilla.log.node.%zz',
-    ]) {
-      assert.equal(parseLogSubject(subject), null);
+    for (const subject of ['', 'flotilla.hb', 'flotilla.hb.', 'flotilla.hb.a.b', 'flotilla.hb.%zz']) {
+      assert.equal(parseHeartbeatSubject(subject), null);
     }
     assert.equal(parseHeartbeatSubject(subjects.nodeLog('m1')), null);
     fc.assert(fc.property(fc.string(), (text) => void parseHeartbeatSubject(`flotilla.hb.${text}`)));

@@ -104,15 +104,6 @@ export const subjects = {
   activity: (machine: string) => `flotilla.activity.${encodeToken(machine)}`,
 } as const;
 
-export type LogSubject = { kind: 'cluster' } | { kind: 'node'; machine: string };
-
-/** Which part of the log a subject is, or null when it is none. */
-export function parseLogSubject(subject: string): LogSubject | null {
-  if (subject === subjects.clusterLog) return { kind: 'cluster' };
-  const machine = tokenAfter(prefix.node, subject);
-  return machine === null ? null : { kind: 'node', machine };
-}
-
 /** The machine whose heartbeat this is, or null. */
 export function parseHeartbeatSubject(subject: string): string | null {
   return tokenAfter(prefix.hb, subject);
