@@ -1,3 +1,4 @@
+import { ByteQueue } from './byteQueue.ts';
 import { Credit } from './credit.ts';
 import { ErrorCode } from './protocol.ts';
 import type { RequestHeaders } from './requestHeaders.ts';
@@ -36,7 +37,7 @@ export class ServerStream {
   readonly #credit: Credit;
   #receiver: BodyReceiver | null = null;
   /** What came while nobody was to be given it. */
-  #held: Buffer[] = [];
+  #held = new ByteQueue();
   #paused = false;
   #receivedAll = false;
   #toldEnd = false;
@@ -197,7 +198,7 @@ export class ServerStream {
     this.#closed = true;
     this.#queue = [];
     this.#count(-this.#queuedBytes);
-    this.#held = [];
+    this.#held = new ByteQueue();
     this.#outlet.forget(this);
     for (const listener of this.#onClosed.splice(0)) listener();
   }
