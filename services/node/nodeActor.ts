@@ -11,7 +11,7 @@ import type { MachineFacts } from '../../shared/domain/events.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
 import type { Assignment, Heartbeat, HeartbeatReply } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
-import { runHeartbeat, sendBeat } from './heartbeat.ts';
+import { createAsker, startHeartbeat } from './heartbeat.ts';
 import type { LeaseKeeper } from './leaseKeeper.ts';
 import type { NodeStore } from './nodeStore.ts';
 import { parseAssignment } from './parseMessages.ts';
@@ -39,6 +39,8 @@ export interface NodeDeps {
 interface NodeWork extends NodeDeps {
   /** It is about to end, and leaves its units to the next agent. */
   handingOver: { is: boolean };
+  /** It is part of the cluster, is heard, and is not about to catch up with anything. */
+  isReady: () => boolean;
 }
 
 type NodeEvent =
@@ -247,23 +249,27 @@ function listen({ bus, facts, onError }: NodeDeps, send: (event: NodeEvent) => v
 }
 
 function beat(deps: NodeWork, send: (event: NodeEvent) => void): () => void {
-  const { bus, clock, facts, leases, registry, heartbeatMs = defaults.heartbeatMs } = deps;
-  const stopped = new AbortController();
-  const options = {
+  const { bus, clock, facts, leases, registry, onError, heartbeatMs = defaults.heartbeatMs } = deps;
+  return startHeartbeat({
     machine: facts.machine,
     bus,
     clock,
     intervalMs: heartbeatMs,
     beat: () => heartbeatOf(deps),
-    onNews: (listener: () => void) => registry.onGone(listener),
-    onReply: (reply: HeartbeatReply, sentAt: number) => {
+    onNews: (listener) => registry.onGone(listener),
+    onReply: (reply, sentAt) => {
       if (reply.ok && reply.lease) leases.renew(sentAt);
-      send({ type: 'HEARD', reply });
+      if (!isNoNews(deps, reply)) send({ type: 'HEARD', reply });
     },
-    onMissed: (missed: number) => send({ type: 'MISSED', missed }),
-  };
-  runHeartbeat(options, stopped.signal).catch(deps.onError);
-  return () => stopped.abort();
+    onMissed: (missed) => send({ type: 'MISSED', missed }),
+    onError,
+  });
+}
+
+/** The answer of every idle half second, which changes nothing: the actor is not woken up for it. */
+function isNoNews({ isReady, registry }: NodeWork, reply: HeartbeatReply): boolean {
+  const isUpToDate = reply.ok && !reply.resync && reply.assignment === registry.version;
+  return isUpToDate && (registry.isConfirmed || registry.version === 0) && isReady();
 }
 
 function heartbeatOf({ facts, registry, reporter, handingOver }: NodeWork): Heartbeat {
@@ -281,7 +287,8 @@ function heartbeatOf({ facts, registry, reporter, handingOver }: NodeWork): Hear
 async function handOver(work: NodeWork): Promise<void> {
   const { bus, clock, facts, heartbeatMs = defaults.heartbeatMs } = work;
   work.handingOver.is = true;
-  const told = sendBeat({ machine: facts.machine, bus, intervalMs: heartbeatMs }, heartbeatOf(work));
+  const ask = createAsker({ machine: facts.machine, bus, intervalMs: heartbeatMs });
+  const told = ask(heartbeatOf(work));
   await Promise.race([told.catch(work.onError), delay(clock, handOverMs)]);
 }
 
@@ -322,7 +329,8 @@ export interface Node {
 
 /** Starts the agent. `onState` is told each change of its state. */
 export function startNode(deps: NodeDeps, onState: (state: NodeState) => void = () => undefined): Node {
-  const work: NodeWork = { ...deps, handingOver: { is: false } };
+  const isReady = () => actor.getSnapshot().matches({ member: 'ready' });
+  const work: NodeWork = { ...deps, handingOver: { is: false }, isReady };
   const actor = createActor(createNodeMachine(work), { clock: deps.clock });
   let state: NodeState = 'recovering';
   const ended = new Promise<string | null>((resolve) => {

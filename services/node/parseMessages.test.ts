@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { encodeJson } from '../../shared/protocol/json.ts';
-import { parseAssignment, parseHeartbeatReply, parseJournalRequest } from './parseMessages.ts';
+import { HeartbeatReplies, parseAssignment, parseJournalRequest } from './parseMessages.ts';
 
 const good = { machine: 'm1', cluster: 'c1', session: 's1', version: 3, units: [] };
 
@@ -43,8 +43,23 @@ test('what is no assignment, request or reply is null and never throws', () => {
         parseJournalRequest(data, (error) => errors.push(error)),
         null,
       );
-      assert.equal(parseHeartbeatReply(data), null);
+      assert.equal(new HeartbeatReplies().read(data), null);
       assert.equal(errors.length, 2);
     }),
   );
+});
+
+test('an answer to a heartbeat is read anew when it is another one than the last', () => {
+  const replies = new HeartbeatReplies();
+  const first = { ok: true, assignment: 1, resync: false };
+  const buffer = encodeJson(first);
+  assert.deepEqual(replies.read(buffer), first);
+  // The connection may use its buffer again.
+  buffer.set(encodeJson({ ok: true, assignment: 2, resync: false }));
+  assert.deepEqual(replies.read(buffer), { ok: true, assignment: 2, resync: false });
+  assert.equal(replies.read(encodeJson('none')), null);
+  assert.deepEqual(replies.read(encodeJson(first)), first);
+  assert.deepEqual(replies.read(encodeJson(first)), first);
+  const refusal = { ok: false, code: 'join' };
+  assert.deepEqual(replies.read(encodeJson(refusal)), refusal);
 });

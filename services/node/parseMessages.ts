@@ -77,9 +77,19 @@ const leaseRecord = z.object({
   units: z.array(z.object({ unit: z.string(), hash: z.string(), graceMs: z.number(), stopMs: z.number() })),
 });
 
-/** What came as the answer to a heartbeat; null when it is none: as if nobody had answered. */
-export function parseHeartbeatReply(data: Uint8Array): HeartbeatReply | null {
-  return parse(heartbeatReply, data, () => undefined);
+/** Reads the answers to heartbeats. Nearly always one is the last one again: then only that is found out. */
+export class HeartbeatReplies {
+  #bytes = new Uint8Array();
+  #reply: HeartbeatReply | null = null;
+
+  /** Null when it is no answer to a heartbeat: as if nobody had answered. */
+  read(data: Uint8Array): HeartbeatReply | null {
+    if (Buffer.compare(data, this.#bytes) !== 0) {
+      this.#bytes = data.slice();
+      this.#reply = parse(heartbeatReply, data, () => undefined);
+    }
+    return this.#reply;
+  }
 }
 
 /** What came as an assignment; null when it is none, which `onError` is told. */

@@ -42,6 +42,8 @@ const retryMs = 500;
 export function createReporter(options: ReporterOptions): Reporter {
   const { machine, clock, signal, onError } = options;
   const known = new Map<string, UnitReport>();
+  /** Of `known`; null: it has changed. */
+  let digest: string | null = null;
   let queue: { event: NodeEvent; cause: string }[] = [];
   let working: Promise<void> | null = null;
   let headKnown = false;
@@ -100,10 +102,12 @@ export function createReporter(options: ReporterOptions): Reporter {
   return {
     report(report, cause) {
       known.set(report.unit, report);
+      digest = null;
       enqueue({ type: 'UnitStateReported', machine, ...report }, cause);
     },
     forget(unit, reason) {
       if (!known.delete(unit)) return;
+      digest = null;
       enqueue({ type: 'UnitStateForgotten', machine, unit, reason }, reason);
     },
     noteCommand: (unit, argv, by) =>
@@ -114,7 +118,10 @@ export function createReporter(options: ReporterOptions): Reporter {
       enqueue({ type: 'NodeSynced', machine, session, reason }, reason);
       for (const report of known.values()) enqueue({ type: 'UnitStateReported', machine, ...report }, reason);
     },
-    digest: () => digestReports(known.values()),
+    digest() {
+      digest ??= digestReports(known.values());
+      return digest;
+    },
     async flush() {
       while (working) await working;
     },

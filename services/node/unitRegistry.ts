@@ -198,6 +198,11 @@ export class UnitRegistry {
     return this.#assignment !== null && this.#assignment.cluster !== cluster;
   }
 
+  /** The cluster has been heard to have no newer assignment than one that was taken up. */
+  get isConfirmed(): boolean {
+    return this.#isHeard;
+  }
+
   /** The cluster has no newer assignment than this one: what it does not name does not belong here. */
   confirm(): void {
     if (this.#isHeard || this.#draining) return;

@@ -12,8 +12,12 @@ export interface LinkWatchOptions {
 }
 
 const pauseMs = 250;
-/** After this long without a sign of the server it is asked itself: whoever else was asked may be the one who is silent. */
-const leastDoubtMs = 250;
+/**
+ * After this long without a sign of the server it is asked itself: whoever else was asked may be the one who is silent. As
+ * long as from one heartbeat to the next: a timer for an earlier moment would wake up an idle node once more each time,
+ * for nothing.
+ */
+const leastDoubtMs = 500;
 /**
  * A machine that others have not heard of for two seconds is lost, and its heartbeats come every half second: so what
  * hangs has to be left early enough for the next heartbeat to go another way.

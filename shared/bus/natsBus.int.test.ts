@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errors } from '@nats-io/transport-node';
 import { startTestNats, type TestNats } from '../../test/support/nats.ts';
 import { busContract, busTimeoutContract } from './bus.contract.ts';
 import { createNatsBus } from './natsBus.ts';
@@ -102,6 +103,26 @@ test('a server that is too old is refused with its version', async (t) => {
     assert.match(error.message, /version 2\.10\.26.*2\.11/);
     return true;
   });
+});
+
+test('what may not be asked is told at once, and what else is asked meanwhile gets its answer', async (t) => {
+  const info = { server_id: 'X', version: '2.11.0', proto: 1, headers: true, max_payload: 1024 };
+  const port = await listen(t, (socket) => {
+    socket.write(`INFO ${JSON.stringify(info)}\r\n`);
+    socket.on('data', (data) => {
+      if (data.includes('PING')) socket.write('PONG\r\n');
+      if (data.includes('PUB secret ')) socket.write(`-ERR 'Permissions Violation for Publish to "secret"'\r\n`);
+      const inbox = /PUB open (\S+) /.exec(data.toString())?.[1];
+      if (inbox) socket.write(`MSG ${inbox} 1 2\r\nok\r\n`);
+    });
+  });
+  const link = await connectNats({ server: `127.0.0.1:${port}`, name: 'test' });
+  t.after(link.close);
+  const bus = createNatsBus(link);
+  const ask = (subject: string) => bus.request(subject, new Uint8Array(), { timeoutMs: 60_000 });
+  const refused = assert.rejects(ask('secret'), errors.PermissionViolationError);
+  assert.equal(new TextDecoder().decode((await ask('open')).data), 'ok');
+  await refused;
 });
 
 test('text that is no address is refused with an example', async () => {

@@ -1,6 +1,7 @@
-import { createInbox, errors, type Msg } from '@nats-io/transport-node';
-import { type Bus, BusClosedError, type BusMessage, NoRespondersError, RequestTimeoutError } from './bus.ts';
+import { createInbox, type Msg } from '@nats-io/transport-node';
+import { type Bus, BusClosedError, type BusMessage } from './bus.ts';
 import type { NatsLink } from './natsConnection.ts';
+import { NatsRequests } from './natsRequests.ts';
 
 /** What a server takes unless its configuration says otherwise. */
 const defaultMaxPayload = 1024 * 1024;
@@ -8,6 +9,7 @@ const defaultMaxPayload = 1024 * 1024;
 /** The bus on core NATS. */
 export function createNatsBus(link: NatsLink): Bus {
   const { nc } = link;
+  const requests = new NatsRequests(nc);
   const closing = () => nc.isClosed() || nc.isDraining();
   return {
     publish: (subject, data) => {
@@ -19,15 +21,10 @@ export function createNatsBus(link: NatsLink): Bus {
       const callback = (error: Error | null, message: Msg) => deliver(error, message, handler, closing);
       return nc.subscribe(subject, queue === undefined ? { callback } : { queue, callback });
     },
-    request: async (subject, data, { timeoutMs }) => {
-      try {
-        const answer = nc.request(subject, data, { timeout: timeoutMs });
-        link.awaits(answer);
-        return busMessage(await answer, closing);
-      } catch (cause) {
-        if (closing()) throw new BusClosedError(`the connection is closed, ${subject} cannot be asked`, { cause });
-        throw requestError(subject, timeoutMs, cause);
-      }
+    request: (subject, data, { timeoutMs }) => {
+      const answer = requests.ask(subject, data, timeoutMs);
+      link.awaits(answer);
+      return answer.then((message) => busMessage(message, closing));
     },
     createInbox: () => createInbox(),
     get connected() {
@@ -59,16 +56,6 @@ function deliver(
       throw bug;
     });
   }
-}
-
-function requestError(subject: string, timeoutMs: number, cause: unknown): unknown {
-  if (cause instanceof errors.RequestError && cause.isNoResponders()) {
-    return new NoRespondersError(`nobody listens on ${subject}`, { cause });
-  }
-  if (cause instanceof errors.TimeoutError) {
-    return new RequestTimeoutError(`no reply on ${subject} within ${timeoutMs} ms`, { cause });
-  }
-  return cause;
 }
 
 function busMessage(message: Msg, closing: () => boolean): BusMessage {
