@@ -79,6 +79,11 @@ started, and one whose reload fails runs on; \`flotilla status\` says why it fai
 
 When the main process has ended, what it left behind gets \`KillSignal=\`, and after \`TimeoutStopSec=\` \`FinalKillSignal=\`. That
 happens before \`ExecStopPost=\`; under systemd, what outlived a main process that had to be stopped is ended after it.
+A main process that nobody kills (\`KillMode=none\`, \`SendSIGKILL=no\`) is waited for once more after \`ExecStopPost=\`, for
+\`TimeoutStopSec=\`; then the unit has failed, and the process runs on.
+
+Of a oneshot with several \`ExecStart=\` nothing more begins when it is told to stop, or one of them has taken too long. systemd goes
+on with the next one all the same, where that command ended well or \`-\` forgives it; the unit's state and result are the same.
 `;
 
 export function statesPage(): string {

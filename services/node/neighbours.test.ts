@@ -191,6 +191,27 @@ describe('a unit that upholds another', { timeout: 30_000 }, () => {
     assert.equal(ran.filter((line) => line === '/once').length, 3);
     assert.equal(last('job')?.result, 'start-limit-hit');
   });
+
+  it('starts what that requires with it, which has ended too', async () => {
+    const job =
+      '[Unit]\nRequires=db.service\nAfter=db.service\nStartLimitBurst=2\nStartLimitIntervalSec=1h\n[Service]\nExecStart=/job\n';
+    const once = '[Service]\nType=oneshot\nExecStart=/once\n';
+    const commands = { '/once': ends(exited(0), 100), '/job': ends(exited(0), 5_000) };
+    const started = async (wishes: Record<string, 'launched' | 'loaded'>[]) => {
+      const { wish, clock, ran } = machine({ web, job, db: once }, { commands });
+      for (const each of wishes) {
+        await wish(each);
+        await clock.advance(1_000);
+      }
+      await clock.advance(60_000);
+      return ran.filter((line) => line !== '/main');
+    };
+    const all = { web: 'launched', job: 'launched', db: 'launched' } as const;
+    // The last start is one too many for its limit, not for what it requires.
+    assert.deepEqual(await started([all]), ['/once', '/job', '/once', '/job', '/once']);
+    // What somebody has stopped is not started by that.
+    assert.deepEqual(await started([all, { ...all, db: 'loaded' }]), ['/once', '/job']);
+  });
 });
 
 describe('a unit that a timer starts', { timeout: 30_000 }, () => {

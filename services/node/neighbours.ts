@@ -5,7 +5,7 @@ import { type Relations, relationsOf } from './policy/relations.ts';
 import type { DependentUnit } from './unit.ts';
 
 /** What an actor has to offer so that others can depend on it. */
-type Neighbour = Pick<DependentUnit, 'standing' | 'setGate' | 'uphold'>;
+type Neighbour = Pick<DependentUnit, 'standing' | 'setGate' | 'mayBeUpheld' | 'uphold'>;
 
 /**
  * The units of a machine as they depend on each other: when one of them stands otherwise, the others are told what they
@@ -125,7 +125,7 @@ export class Neighbours {
   #tellGates(): void {
     if (this.#isOutdated) this.#relate();
     const { names, upholds } = this.#relations;
-    const standings = new Map(names.flatMap((name) => this.#standingOf(name)));
+    const standings = this.#allStandings();
     const gates = gatesOf(this.#relations, standings);
     for (const name of new Set([...names, ...this.#unsure])) {
       this.#unsure.delete(name);
@@ -144,12 +144,22 @@ export class Neighbours {
     this.#relations = relationsOf(this.#stated);
   }
 
+  /** It is a start like any other: what the unit requires and wants, and has ended, is started again with it. */
   #uphold(name: string, standings: ReadonlyMap<string, Standing>): void {
-    const { phase, wish, outcome } = standings.get(name) ?? {};
-    const hasEnded = phase === 'down' && wish === null && outcome !== 'none';
-    if (!hasEnded) return;
-    this.#standings.delete(name);
-    this.#units.get(name)?.uphold();
+    const isToRun = (unit: string) => hasEnded(standings.get(unit)) && this.#units.get(unit)?.mayBeUpheld === true;
+    const start = (unit: string) => {
+      this.#standings.delete(unit);
+      this.#units.get(unit)?.uphold();
+    };
+    if (!isToRun(name)) return;
+    for (const { unit } of this.startedWith(name)) if (isToRun(unit)) start(unit);
+    // It may have to wait for them.
+    this.#setGate(name, gatesOf(this.#relations, this.#allStandings()).get(name) ?? openGate);
+    start(name);
+  }
+
+  #allStandings(): Map<string, Standing> {
+    return new Map(this.#relations.names.flatMap((name) => this.#standingOf(name)));
   }
 
   #standingOf(name: string): [string, Standing][] {
@@ -165,6 +175,11 @@ export class Neighbours {
     this.#standings.delete(name);
     this.#units.get(name)?.setGate(gate);
   }
+}
+
+/** By itself: nobody wishes that it does not run. */
+function hasEnded({ phase, wish, outcome }: Partial<Standing> = {}): boolean {
+  return phase === 'down' && wish === null && outcome !== 'none';
 }
 
 function isSame(a: Gate | undefined, b: Gate): boolean {

@@ -94,6 +94,7 @@ export function startTriggeringUnit<Snapshot extends TriggerSnapshot>(
     standing: () => standingOf(actor.getSnapshot(), reportOf(actor.getSnapshot())),
     // It starts and stops without waiting for others.
     setGate: () => undefined,
+    mayBeUpheld: false,
     uphold: () => undefined,
     // It runs no commands.
     ended: () => [],

@@ -148,6 +148,23 @@ const units: Record<string, { text: string; started?: true; ends: string }> = {
   },
   'busy.socket': { started: true, text: `[Socket]\nListenStream=/proc/nowhere/socket`, ends: 'failed failed' },
   'busy.service': { text: '[Service]\nExecStart=/bin/sleep 1000', ends: 'inactive dead' },
+  'upholds.service': {
+    started: true,
+    text: '[Unit]\nUpholds=upheld.service\n[Service]\nExecStart=/bin/sleep 1000',
+    ends: 'active running',
+  },
+  'upheld.service': {
+    started: true,
+    text: `[Unit]\nRequires=below.service\nAfter=below.service\nWants=beside.service\n[Service]\nExecStart=/bin/sh -c 'mkdir ${here}/once || exec sleep 1000'`,
+    ends: 'active running',
+  },
+  'below.service': {
+    started: true,
+    text: `[Unit]\nRequires=lowest.service\n[Service]\n${says('below')}`,
+    ends: 'inactive dead',
+  },
+  'lowest.service': { started: true, text: `[Service]\n${says('lowest')}`, ends: 'inactive dead' },
+  'beside.service': { started: true, text: `[Service]\n${says('beside')}`, ends: 'inactive dead' },
   // What is asked for and what is handed over go together: the socket is open before the service runs.
   'asks.service': {
     started: true,

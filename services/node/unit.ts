@@ -39,7 +39,8 @@ export interface DependentUnit extends Unit {
   standing(): Standing;
   /** What it may do as far as others are concerned. */
   setGate(gate: Gate): void;
-  /** It has ended by itself: it is started again. */
+  /** It is started again when it has ended by itself, and not let alone. */
+  readonly mayBeUpheld: boolean;
   uphold(): void;
 }
 

@@ -329,12 +329,31 @@ describe('a service that is stopped', { timeout: 20_000 }, () => {
   });
 
   it('with KillMode=none is left to its ExecStop= alone, and is over at once', async () => {
-    const unit = simulateUnit(`${simple}KillMode=none\nExecStop=/stop\nExecStopPost=/stop-post\n`);
+    const unit = simulateUnit(`${simple}KillMode=none\nExecStop=/stop\n`);
     await unit.clock.advance(0);
     unit.wish('loaded');
     await unit.clock.advance(0);
-    assert.deepEqual([unit.ran, unit.told().at(-1)], [['/main', '/stop', '/stop-post'], 'inactive dead success 2']);
+    assert.deepEqual([unit.ran, unit.told().at(-1)], [['/main', '/stop'], 'inactive dead success 2']);
     assert.equal(unit.host.running().length, 1);
+  });
+
+  it('with KillMode=none waits after ExecStopPost= for its main process, for as long as stopping may take', async () => {
+    const stopping = async () => {
+      const unit = simulateUnit(`${simple}KillMode=none\nTimeoutStopSec=5\nExecStopPost=/stop-post\n`);
+      await unit.clock.advance(0);
+      unit.wish('loaded');
+      await unit.clock.advance(4_000);
+      assert.deepEqual([unit.ran, unit.told().at(-1)], [['/main', '/stop-post'], 'deactivating stop-post success 2']);
+      return unit;
+    };
+    const ends = await stopping();
+    ends.host.end('a.service', exited(0));
+    await ends.clock.advance(0);
+    assert.equal(ends.told().at(-1), 'inactive dead success 2');
+    const stays = await stopping();
+    await stays.clock.advance(1_000);
+    assert.equal(stays.told().at(-1), 'failed failed timeout 2');
+    assert.equal(stays.host.running().length, 1);
   });
 
   it('has the result and the reason of what failed first, whatever fails in its wake', async () => {

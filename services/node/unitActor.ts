@@ -2,7 +2,7 @@
 import { createActor } from 'xstate';
 import type { DependentUnit, UnitHandlers } from './unit.ts';
 import { unitMachine } from './unitChart.ts';
-import type { UnitInput } from './unitContext.ts';
+import { mayBeUpheld, type UnitInput } from './unitContext.ts';
 import { reportOf, standingOf } from './unitReport.ts';
 
 /** In these nothing of the unit runs, nor will without a wish. */
@@ -55,6 +55,9 @@ export function createUnit(input: UnitInput, handlers: UnitHandlers): DependentU
     standing: () => {
       const { value, context } = actor.getSnapshot();
       return standingOf(value, context);
+    },
+    get mayBeUpheld() {
+      return mayBeUpheld(actor.getSnapshot().context);
     },
     uphold: () => actor.send({ type: 'UPHOLD' }),
     setGate: (gate) => actor.send({ type: 'GATE', gate }),

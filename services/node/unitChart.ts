@@ -3,7 +3,7 @@
  * it only moves towards its goal: what is wished stands in the context, and the states' `always` transitions follow it.
  */
 import { not } from 'xstate';
-import type { ServiceSpec, TimeoutMode } from '../../shared/domain/unitSpec.ts';
+import type { ServiceSpec } from '../../shared/domain/unitSpec.ts';
 import type { MainProcess } from './runtime/runtime.ts';
 import type { CommandsOutcome } from './unitCommands.ts';
 import { controlFailure, type Failure, initialContext, isUnmetCondition } from './unitContext.ts';
@@ -36,11 +36,7 @@ const isEmpty =
     context.spec.service[list].length === 0;
 
 const listDone = ({ event }: OfList) => event.output.ok;
-/** A command took too long, in a unit that says this of it. */
-const listLate =
-  (key: 'startFailureMode' | 'stopFailureMode', mode: TimeoutMode) =>
-  ({ context, event }: Work & OfList) =>
-    !event.output.ok && event.output.timedOut && context.spec.service[key] === mode;
+const listFailed = ({ event }: OfList) => !event.output.ok && !event.output.timedOut;
 const listUnmet = ({ event }: OfList) => isUnmetCondition(event.output);
 const fail = (failureIn: (event: { output: CommandsOutcome }) => Failure) =>
   ({ type: 'fail', params: ({ event }: OfList) => failureIn(event) }) as const;
@@ -84,21 +80,23 @@ const rested =
   ({ context }: Work) =>
     context.rest?.sub === sub;
 
-/** `TimeoutStartFailureMode=`: what becomes of a main process that takes too long. */
-const startsTooLate = (what: string) =>
-  [
-    { guard: 'startAborts', target: '#unit.deactivating.stopWatchdog', actions: noteTimeout(what) },
-    { guard: 'startKills', target: '#unit.deactivating.stopSigkill', actions: noteTimeout(what) },
-    { target: '#unit.deactivating.stopSigterm', actions: noteTimeout(what) },
-  ] as const;
-
+/** What becomes of the main process of a unit that takes too long to stop by itself. */
 const tooLate = [
-  { guard: 'sendsSigkill', target: 'stopSigkill', actions: noteTimeout('stopping') },
-  { target: 'stopPost', actions: noteTimeout('stopping') },
+  { guard: 'sendsSigkill', target: '#unit.deactivating.stopSigkill', actions: noteTimeout('stopping') },
+  { target: '#unit.deactivating.stopPost', actions: noteTimeout('stopping') },
 ] as const;
 
-/** `TimeoutStopFailureMode=abort`. */
-const abortsTooLate = { guard: 'stopAborts', target: 'stopWatchdog', actions: noteTimeout('stopping') } as const;
+/** `TimeoutStartFailureMode=`, `TimeoutStopFailureMode=`: the same, where that says what is done; `actions` note why. */
+const byMode = <Phase extends 'start' | 'stop', Actions>(phase: Phase, actions: Actions) =>
+  [
+    { guard: `${phase}Aborts`, target: '#unit.deactivating.stopWatchdog', actions },
+    { guard: `${phase}Kills`, target: '#unit.deactivating.stopSigkill', actions },
+    { guard: `${phase}Spares`, target: '#unit.deactivating.stopPost', actions },
+    { target: '#unit.deactivating.stopSigterm', actions },
+  ] as const;
+
+const [aborts] = byMode('stop', noteTimeout('stopping'));
+const stopsTooLate = [aborts, ...tooLate] as const;
 
 const watchdog = {
   src: 'watchdog',
@@ -279,7 +277,7 @@ export const unitMachine = unitSetup.createMachine({
           ],
           invoke: {
             ...limit(startTimeoutMs),
-            onDone: startsTooLate('becoming ready'),
+            onDone: byMode('start', noteTimeout('becoming ready')),
           },
         },
         oneshot: {
@@ -291,7 +289,7 @@ export const unitMachine = unitSetup.createMachine({
             { guard: 'mainEnded', target: 'startPost' },
           ],
           after: {
-            startTimeout: startsTooLate('ExecStart='),
+            startTimeout: byMode('start', noteTimeout('ExecStart=')),
           },
         },
         // Without ExecStartPost= a service is up as soon as it runs; and ExecStop= is for those that were up.
@@ -308,17 +306,8 @@ export const unitMachine = unitSetup.createMachine({
             ...run('execStartPost'),
             onDone: [
               { guard: listDone, target: '#unit.active' },
-              {
-                guard: listLate('startFailureMode', 'abort'),
-                target: '#unit.deactivating.stopWatchdog',
-                actions: noteFailure,
-              },
-              {
-                guard: listLate('startFailureMode', 'kill'),
-                target: '#unit.deactivating.stopSigkill',
-                actions: noteFailure,
-              },
-              { target: '#unit.deactivating.stopSigterm', actions: noteFailure },
+              { guard: listFailed, target: '#unit.deactivating.stopSigterm', actions: noteFailure },
+              ...byMode('start', noteFailure),
             ],
           },
         },
@@ -414,9 +403,8 @@ export const unitMachine = unitSetup.createMachine({
             ...run('execStop'),
             onDone: [
               { guard: listDone, target: 'stopSigterm' },
-              { guard: listLate('stopFailureMode', 'abort'), target: 'stopWatchdog', actions: noteFailure },
-              { guard: listLate('stopFailureMode', 'kill'), target: 'stopSigkill', actions: noteFailure },
-              { target: 'stopSigterm', actions: noteFailure },
+              { guard: listFailed, target: 'stopSigterm', actions: noteFailure },
+              ...byMode('stop', noteFailure),
             ],
           },
         },
@@ -427,7 +415,7 @@ export const unitMachine = unitSetup.createMachine({
           ],
           invoke: [
             { src: 'askToStop', ...work, onError: { actions: noteTrouble } },
-            { ...limit(stopTimeoutMs), onDone: [abortsTooLate, ...tooLate] },
+            { ...limit(stopTimeoutMs), onDone: stopsTooLate },
           ],
         },
         /** It said STOPPING=1: it ends without being told to. */
@@ -436,7 +424,7 @@ export const unitMachine = unitSetup.createMachine({
             { guard: 'mainEnded', target: 'stopRest' },
             { guard: 'stopWished', target: 'stopSigterm' },
           ],
-          invoke: { ...limit(stopTimeoutMs), onDone: [abortsTooLate, ...tooLate] },
+          invoke: { ...limit(stopTimeoutMs), onDone: stopsTooLate },
         },
         /** It hangs: it is to die of WatchdogSignal=. */
         stopWatchdog: {
@@ -497,9 +485,17 @@ export const unitMachine = unitSetup.createMachine({
           invoke: {
             ...run('execStopPost'),
             onDone: [
-              { guard: listDone, target: '#unit.settling' },
-              { target: '#unit.settling', actions: noteFailure },
+              { guard: listDone, target: 'stopPostRest' },
+              { target: 'stopPostRest', actions: noteFailure },
             ],
+          },
+        },
+        /** A main process that nobody killed, or could kill, may still end. */
+        stopPostRest: {
+          always: { guard: 'mainEnded', target: '#unit.settling' },
+          invoke: {
+            ...limit(stopTimeoutMs),
+            onDone: { target: '#unit.settling', actions: noteTimeout('the end of the main process') },
           },
         },
       },

@@ -358,9 +358,8 @@ export function gated(context: UnitContext, gate: Gate): Partial<UnitContext> {
 const notUpheld: readonly Result[] = ['start-limit-hit', 'condition', 'assert', 'exec-condition'];
 
 /** What could not start, or not so often, is left alone: it would never come to rest. */
-export function upheld({ assigned, suspended, result }: UnitContext): Partial<UnitContext> {
-  const mayRun = assigned.desired === 'launched' && suspended === null && !notUpheld.includes(result);
-  return mayRun ? { startWished: true } : {};
+export function mayBeUpheld({ assigned, suspended, result }: UnitContext): boolean {
+  return assigned.desired === 'launched' && suspended === null && !notUpheld.includes(result);
 }
 
 /** The main process runs, or a oneshot has done its work. */

@@ -30,6 +30,7 @@ export const systemdStates: Record<string, [ActiveState, string]> = {
   'deactivating.stopSigkill': ['deactivating', 'stop-sigkill'],
   'deactivating.finalSigkill': ['deactivating', 'final-sigkill'],
   'deactivating.stopPost': ['deactivating', 'stop-post'],
+  'deactivating.stopPostRest': ['deactivating', 'stop-post'],
   'retired.cleaning': ['inactive', 'dead'],
   'retired.retrying': ['inactive', 'dead'],
 };

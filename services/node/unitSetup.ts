@@ -27,7 +27,6 @@ import {
   type UnitContext,
   type UnitEvent,
   type UnitInput,
-  upheld,
   wishes,
 } from './unitContext.ts';
 import { removeRuntimeDirectories } from './unitDirectories.ts';
@@ -171,9 +170,12 @@ export const unitSetup = setup({
     spareRest: ({ context: { spec } }) => spec.service.killMode === 'mixed' && !spec.service.sendSigkill,
     killsRest: ({ context }) => context.spec.service.killMode === 'mixed',
     killsNothing: ({ context }) => context.spec.service.killMode === 'none',
-    startAborts: ({ context }) => context.spec.service.startFailureMode === 'abort',
-    startKills: ({ context }) => context.spec.service.startFailureMode === 'kill',
-    stopAborts: ({ context }) => context.spec.service.stopFailureMode === 'abort',
+    startAborts: ({ context: { spec } }) => spec.service.startFailureMode === 'abort',
+    startKills: ({ context: { spec } }) => spec.service.startFailureMode === 'kill' && spec.service.sendSigkill,
+    startSpares: ({ context: { spec } }) => spec.service.startFailureMode === 'kill' && !spec.service.sendSigkill,
+    stopAborts: ({ context: { spec } }) => spec.service.stopFailureMode === 'abort',
+    stopKills: ({ context: { spec } }) => spec.service.stopFailureMode === 'kill' && spec.service.sendSigkill,
+    stopSpares: ({ context: { spec } }) => spec.service.stopFailureMode === 'kill' && !spec.service.sendSigkill,
     sendsSigkill: ({ context }) => context.spec.service.sendSigkill,
   },
   delays: {
@@ -191,7 +193,7 @@ export const unitSetup = setup({
     suspend: assign({ suspended: { resumes: true }, reason: ({ event }) => reasonIn(event) }),
     suspendAtRest: assign(({ context }) => ({ suspended: { resumes: context.startWished } })),
     setGate: assign(({ context, event }) => (event.type === 'GATE' ? gated(context, event.gate) : {})),
-    uphold: assign(({ context }) => upheld(context)),
+    uphold: assign({ startWished: true }),
     comeBack: assign({ startWished: true }),
     resume: assign(({ context }) => resumed(context)),
     expel: assign({ expelled: true }),

@@ -104,7 +104,10 @@ describe('a unit may take to stop', () => {
     assert.equal(limitOf(), 2 * 90_000 + 10_000);
   });
   test('the same again for each command that is run when it stops', () => {
-    assert.equal(limitOf('TimeoutStopSec=5', 'ExecStop=/bin/a', 'ExecStopPost=/bin/b'), 4 * 5_000 + 10_000);
+    assert.equal(limitOf('TimeoutStopSec=5', 'ExecStop=/bin/a', 'ExecStop=/bin/b'), 4 * 5_000 + 10_000);
+  });
+  test('once more after ExecStopPost=, for a main process that nothing ended', () => {
+    assert.equal(limitOf('TimeoutStopSec=5', 'ExecStopPost=/bin/b'), 4 * 5_000 + 10_000);
   });
   test('as long as it takes where it says so', () => {
     assert.equal(limitOf('TimeoutStopSec=infinity'), null);

@@ -49,7 +49,7 @@ const killMarginMs = 10_000;
 
 /**
  * How long the unit may take to stop, ms: `TimeoutStopSec=` holds for each of its stop commands, for the main process,
- * and for what that leaves behind. Null: as long as it takes.
+ * for what that leaves behind, and for a main process that is still there after `ExecStopPost=`. Null: as long as it takes.
  */
 export function stopLimitMs({ name, text }: UnitRecord): number | null {
   const { value } = parseUnitName(name);
@@ -59,5 +59,6 @@ export function stopLimitMs({ name, text }: UnitRecord): number | null {
   const { timeoutStopMs, execStop, execStopPost, stopFailureMode, timeoutAbortMs = timeoutStopMs } = service;
   const abortMs = stopFailureMode === 'abort' ? timeoutAbortMs : 0;
   if (timeoutStopMs === null || abortMs === null) return null;
-  return (execStop.length + execStopPost.length + 2) * timeoutStopMs + abortMs + killMarginMs;
+  const afterwards = execStopPost.length > 0 ? 1 : 0;
+  return (execStop.length + execStopPost.length + 2 + afterwards) * timeoutStopMs + abortMs + killMarginMs;
 }
