@@ -28,11 +28,10 @@ export function sortRows<Row>(options: Options, rows: readonly Row[], fields: Fi
   const name = options.text('sortBy');
   if (name === undefined) return [...rows];
   const { cell } = checkField('--sort-by', name, fields);
-  return [...rows].sort((a, b) => collator.compare(cell(a), cell(b)));
+  // `web@10` comes after `web@9`. Made here: it takes longer than all that most commands do.
+  const { compare } = new Intl.Collator('en', { numeric: true });
+  return [...rows].sort((a, b) => compare(cell(a), cell(b)));
 }
-
-/** `web@10` comes after `web@9`. */
-const collator = new Intl.Collator('en', { numeric: true });
 
 function checkField<Row>(option: string, name: string, { columns }: Fields<Row>): Column<Row> {
   const column = Object.hasOwn(columns, name) ? columns[name] : undefined;

@@ -25,7 +25,8 @@ function parse(argv: readonly string[]): Parsed {
   for (const [flags, description] of globalOptions) {
     if (!asked?.options.some(([own]) => longName(own) === longName(flags))) program.option(flags, description);
   }
-  for (const verb of verbs) {
+  // What was not asked for need not be known: cac reads the words once for each command that it knows.
+  for (const verb of asked ? [asked] : verbs) {
     const command = program.command(`${verb.name} ${verb.args}`.trim(), verb.summary);
     for (const [flags, description] of verb.options) command.option(flags, description);
   }
