@@ -329,3 +329,20 @@ describe('any file', () => {
     );
   });
 });
+
+describe('[Unit]', () => {
+  const unit = (...lines: string[]) => ['[Unit]', ...lines, '[Service]', 'ExecStart=/bin/true'].join('\n');
+
+  it('has older words for dependencies, which mean what systemd takes them for', () => {
+    const { dependencies } = specOf(unit('RequiresOverridable=a.service', 'RequisiteOverridable=b.service'));
+    assert.deepEqual(dependencies, { Requires: ['a.service'], Requisite: ['b.service'] });
+  });
+
+  it('says who may start and stop it with a yes or a no', () => {
+    assert.match(
+      problemsOf(unit('RefuseManualStart=maybe')).join(),
+      /^2 error: RefuseManualStart=maybe is neither yes nor no/,
+    );
+    assert.deepEqual(problemsOf(unit('RefuseManualStart=yes', 'RefuseManualStop=no')), []);
+  });
+});

@@ -95,6 +95,8 @@ function interpret(unit: UnitName, file: UnitFile, host: HostFacts, allowUnsuppo
     asserts: readConditions(reader, 'Assert'),
     ...own,
   };
+  // Who asks for a start or a stop is known when it is asked: `manualWishes.ts`.
+  for (const name of ['RefuseManualStart', 'RefuseManualStop']) reader.value('Unit', name, parseBoolean, false);
   return { spec, problems: [...reader.problems, ...placementReader.problems], unsupported };
 }
 

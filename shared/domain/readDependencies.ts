@@ -5,8 +5,8 @@ import { parseBoolean } from './values.ts';
 
 /** With their older spellings. */
 const unitDirectives: Partial<Record<DependencyKind, string[]>> = {
-  Requires: ['Requires'],
-  Requisite: ['Requisite'],
+  Requires: ['Requires', 'RequiresOverridable'],
+  Requisite: ['Requisite', 'RequisiteOverridable'],
   Wants: ['Wants'],
   BindsTo: ['BindsTo', 'BindTo'],
   PartOf: ['PartOf'],

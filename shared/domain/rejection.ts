@@ -19,6 +19,7 @@ export type RejectionCode =
   | 'rollout-under-way'
   | 'no-rollout'
   | 'cannot-reload'
+  | 'manual-refused'
   | 'machine-id-in-use'
   | 'another-cluster'
   | 'machine-session-ended'

@@ -45,6 +45,9 @@ export const serviceGroups: Group[] = [
   { names: 'StartLimitAction FailureAction RebootArgument', treatment: ignored(neverReboots), neutral: ['none'] },
   {
     names: 'NonBlocking',
-    treatment: ignored('the node leaves that to the program'),
+    treatment: refused(
+      'the program would be handed sockets that block',
+      'let it make them non-blocking itself, as most programs do, and remove this',
+    ),
   },
 ];

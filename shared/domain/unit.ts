@@ -15,6 +15,7 @@ import { eventsBeside, isDownSomewhere, refuseClashes } from './eventsBeside.ts'
 import { followedBy, followersOf } from './following.ts';
 import { isFit } from './health.ts';
 import { longerLease } from './lease.ts';
+import { refuseManual } from './manualWishes.ts';
 import { countMove } from './rebalance.ts';
 import { type Rejection, reject } from './rejection.ts';
 import { refuseReload } from './reloading.ts';
@@ -72,6 +73,7 @@ export function decideUnits(state: ClusterState, command: UnitCommand): ClusterE
     refuseContradictions(state, refs) ??
     refuseWithoutTarget(state, command, refs) ??
     refuseReload(state, command) ??
+    refuseManual(state, command.type, refs) ??
     refuseClashes(state, command.type, refs);
   if (refusal) return refusal;
   const beside = eventsBeside(state, command.type, refs);

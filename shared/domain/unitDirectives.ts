@@ -62,12 +62,10 @@ export const unitGroups: Group[] = [
     ),
   },
   { names: 'JoinsNamespaceOf', treatment: refused('the units would not share a namespace', inContainer) },
+  { names: 'RequiresOverridable RequisiteOverridable', treatment: honoured },
+  { names: 'RefuseManualStart RefuseManualStop', treatment: honoured },
   {
-    names: 'RequiresOverridable RequisiteOverridable',
-    treatment: ignored('systemd itself has no such dependencies any more: write Requires= or Requisite='),
-  },
-  {
-    names: 'RefuseManualStart RefuseManualStop AllowIsolate IgnoreOnIsolate OnFailureIsolate',
+    names: 'AllowIsolate IgnoreOnIsolate OnFailureIsolate',
     treatment: ignored('a unit runs when it is launched and stops when it is told to'),
   },
   {
