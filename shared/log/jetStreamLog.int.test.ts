@@ -75,6 +75,28 @@ test('an append that loses its server has an unknown outcome at once, as has one
   assert(performance.now() - startedAt < 10_000);
 });
 
+test('an append has an unknown outcome at once while there is no stream that takes it, and succeeds when there is', async (t) => {
+  const nats = await startTestNats(t);
+  const link = await connect(t, nats);
+  const log = await createJetStreamLog(link, { stream: streams.log, timeoutMs: 60_000 });
+  const startedAt = performance.now();
+  await assert.rejects(log.append(message('a', 0)), OutcomeUnknownError);
+  assert(performance.now() - startedAt < 10_000);
+  await ensureStreams(link);
+  assert.deepEqual(await log.append(message('a', 0)), { seq: 1 });
+});
+
+test('appends that are under way at a time get each its own answer', async (t) => {
+  const log = await openLog(t, await startTestNats(t));
+  const on = (machine: string) => ({ ...message(machine, 0), subject: subjects.nodeLog(machine) });
+  const machines = Array.from({ length: 20 }, (_, index) => `m${index}`);
+  const answers = await Promise.all(machines.map((machine) => log.append(on(machine))));
+  assert.deepEqual(
+    answers.map(({ seq }) => seq),
+    machines.map((_, index) => index + 1),
+  );
+});
+
 test('a message that is too large, and one that the full stream has no room for, are refused for good', async (t) => {
   const nats = await startTestNats(t);
   const link = await connect(t, nats);

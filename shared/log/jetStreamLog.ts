@@ -1,15 +1,10 @@
-import {
-  type JetStreamManager,
-  jetstream,
-  jetstreamManager,
-  type MsgRequest,
-  type NextMsgRequest,
-} from '@nats-io/jetstream';
+import { type JetStreamManager, jetstreamManager, type MsgRequest, type NextMsgRequest } from '@nats-io/jetstream';
 import type { NatsLink } from '../bus/natsConnection.ts';
 import type { Clock } from '../clock/clock.ts';
 import { systemClock } from '../clock/systemClock.ts';
 import { untilDisconnect } from './connectionLost.ts';
 import { type EventLog, type LogRecord, LogUnavailableError, WrongSequenceError } from './eventLog.ts';
+import { JetStreamAppends } from './jetStreamAppends.ts';
 import { appendError, isWrongSequence, messageOf } from './jetStreamErrors.ts';
 import { storedRecord } from './jetStreamRecord.ts';
 import { tailStream } from './jetStreamTail.ts';
@@ -30,14 +25,7 @@ const defaultTimeoutMs = 2_000;
 export async function createJetStreamLog(link: NatsLink, options: JetStreamLogOptions): Promise<EventLog> {
   const { stream, timeoutMs = defaultTimeoutMs, clock = systemClock } = options;
   const jsm = await jetstreamManager(link.nc, { checkAPI: false, timeout: timeoutMs });
-  const js = jetstream(link.nc, { timeout: timeoutMs });
-  const publish = async ({ subject, id, data, expectedSeq }: Append): Promise<{ seq: number }> => {
-    const expect = { lastSubjectSequence: expectedSeq, streamName: stream };
-    const { seq } = await untilDisconnect(link, () =>
-      js.publish(subject, data, { msgID: id, timeout: timeoutMs, expect }),
-    );
-    return { seq };
-  };
+  const appends = new JetStreamAppends({ link, stream, timeoutMs, clock });
   const nextOn = (subject: string, seq: number) => {
     const query: NextMsgRequest & { seq: number } = { seq, next_by_subj: subject };
     return read(link, stream, () => readMessage(jsm, stream, query));
@@ -46,7 +34,7 @@ export async function createJetStreamLog(link: NatsLink, options: JetStreamLogOp
     append: async (message) => {
       const { subject, expectedSeq } = message;
       try {
-        return await publish(message);
+        return await appends.send(message);
       } catch (cause) {
         if (!isWrongSequence(cause)) throw appendError(subject, cause);
         return await resolveWrongSequence(() => nextOn(subject, expectedSeq + 1), message, cause);

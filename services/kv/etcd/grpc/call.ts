@@ -22,12 +22,22 @@ export interface StreamCall<Response> extends Call {
 }
 
 /** A call on a stream of an HTTP/2 connection. */
-export function createCall(stream: ServerStream): Call {
-  return {
-    metadata: (name) => stream.headers.get(name),
-    get closed() {
-      return stream.closed;
-    },
-    onClosed: (listener) => stream.onClosed(listener),
-  };
+export class HttpCall implements Call {
+  readonly #stream: ServerStream;
+
+  constructor(stream: ServerStream) {
+    this.#stream = stream;
+  }
+
+  metadata(name: string): string | undefined {
+    return this.#stream.headers.get(name);
+  }
+
+  get closed(): boolean {
+    return this.#stream.closed;
+  }
+
+  onClosed(listener: () => void): void {
+    this.#stream.onClosed(listener);
+  }
 }

@@ -1,6 +1,6 @@
 import type { ServerStream } from '../http2/serverStream.ts';
 import type { Codec, Method, Sendable } from '../wire/codec.ts';
-import { createCall, type StreamCall } from './call.ts';
+import { HttpCall, type StreamCall } from './call.ts';
 import { FrameReader } from './frameReader.ts';
 import { GrpcCode, GrpcStatus } from './grpcStatus.ts';
 import { frameOf, respondStatus, responseHeaders, trailersOf } from './respond.ts';
@@ -83,7 +83,7 @@ function receive<Request, Response>(
 
 function createStreamCall<Response>(stream: ServerStream, codec: Codec<Response>): StreamCall<Response> {
   let ended = false;
-  const call = createCall(stream);
+  const call = new HttpCall(stream);
   return Object.assign(call, {
     send(message: Sendable<Response>): boolean {
       if (ended || call.closed) return false;

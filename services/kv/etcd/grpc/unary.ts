@@ -1,7 +1,7 @@
 import type { ServerStream } from '../http2/serverStream.ts';
 import type { Codec, Method, Sendable } from '../wire/codec.ts';
 import { MalformedMessageError, ProtoReader } from '../wire/protoReader.ts';
-import { type Call, createCall } from './call.ts';
+import { type Call, HttpCall } from './call.ts';
 import { FrameReader } from './frameReader.ts';
 import { GrpcCode, GrpcStatus } from './grpcStatus.ts';
 import { frameOf, respondStatus, respondWith } from './respond.ts';
@@ -28,7 +28,7 @@ export function unary<Request, Response>(
         if (request instanceof GrpcStatus) return respondStatus(stream, request);
         const full = environment.enter();
         if (full !== null) return respondStatus(stream, full);
-        void answer(stream, environment, method.response, () => handle(request, createCall(stream)));
+        void answer(stream, environment, method.response, () => handle(request, new HttpCall(stream)));
       });
     },
   };
