@@ -39,19 +39,21 @@ export interface NodeDeps {
 interface NodeWork extends NodeDeps {
   /** It is about to end, and leaves its units to the next agent. */
   handingOver: { is: boolean };
-  /** It is part of the cluster, is heard, and is not about to catch up with anything. */
+  /** It is part of the cluster, and hears it. */
   isReady: () => boolean;
 }
 
 type NodeEvent =
   | { type: 'ASSIGNED'; assignment: Assignment }
   | { type: 'HEARD'; reply: HeartbeatReply }
-  | { type: 'MISSED'; missed: number }
+  /** Nobody has answered for a while. */
+  | { type: 'GONE_SILENT' }
   /** What is said of the machine has changed. */
   | { type: 'REJOIN' }
   | { type: 'STOP'; reason: string };
 
 interface NodeContext {
+  work: NodeWork;
   /** Why it stops, or why it is not part of the cluster, at the end. */
   reason: string;
   /** It was told to stop before it could. */
@@ -72,129 +74,148 @@ const backWithinMs = 15_000;
 const handOverMs = 500;
 const retryMs = 500;
 
-function createNodeMachine(deps: NodeWork) {
-  const { registry, reporter, facts } = deps;
-  return setup({
-    types: {} as { context: NodeContext; events: NodeEvent },
-    actors: {
-      recover: fromPromise<void>(() => recover(deps)),
-      join: fromPromise<void, number>(({ input, signal }) => join(deps, input, signal)),
-      listen: fromCallback<NodeEvent>(({ sendBack }) => listen(deps, sendBack)),
-      heartbeat: fromCallback<NodeEvent>(({ sendBack }) => beat(deps, sendBack)),
-      drain: fromPromise<void, string>(({ input }) => drain(deps, input)),
-      catchUp: fromPromise<Assignment | null>(() => readAssignment(deps)),
-    },
-    guards: {
-      mustJoin: ({ event }) => event.type === 'HEARD' && !event.reply.ok && event.reply.code === 'join',
-      replaced: ({ event }) => event.type === 'HEARD' && !event.reply.ok && event.reply.code === 'replaced',
-      behind: ({ event }) => event.type === 'HEARD' && event.reply.ok && event.reply.assignment > registry.version,
-      outOfSync: ({ event }) => event.type === 'HEARD' && event.reply.ok && event.reply.resync,
-      upToDate: ({ event }) =>
-        event.type === 'HEARD' && event.reply.ok && event.reply.assignment === registry.version && registry.version > 0,
-      isMember: ({ event }) => event.type === 'HEARD' && event.reply.ok,
-      goneSilent: ({ event }) => event.type === 'MISSED' && event.missed >= disconnectedAfterMissed,
-      stopping: ({ context }) => context.stopping,
-    },
-    actions: {
-      apply: ({ event }) => event.type === 'ASSIGNED' && registry.apply(event.assignment),
-      sync: ({ context }) => reporter.sync(facts.session, context.joinedAt === null ? 'joined' : 'joined again'),
-      resync: () => reporter.sync(facts.session, 'the log said something else than this node'),
-      refuse: assign((_, { reason }: { reason: string }) => ({ reason })),
-      stop: assign(({ event }) => (event.type === 'STOP' ? { stopping: true, reason: event.reason } : {})),
-      noteJoined: assign({ joinedAt: () => deps.clock.monotonicNow() }),
-      confirm: () => registry.confirm(),
-      abandon: () => registry.abandon(),
-    },
-  }).createMachine({
-    id: 'node',
-    context: { reason: '', stopping: false, joinedAt: null },
-    initial: 'recovering',
-    invoke: { src: 'listen' },
-    states: {
-      recovering: {
-        invoke: {
-          src: 'recover',
-          // Told to stop meanwhile, it stops what it has just taken up.
-          onDone: [{ guard: 'stopping', target: 'draining' }, { target: 'joining' }],
-          onError: { target: 'refused', actions: failed },
-        },
-        on: { STOP: { actions: 'stop' } },
-      },
-      joining: {
-        invoke: {
-          src: 'join',
-          // A cluster that says both "welcome" and "who are you?" is not asked all the time.
-          input: ({ context }) => (context.joinedAt ?? Number.NEGATIVE_INFINITY) + retryMs,
-          onDone: { target: 'member', actions: ['sync', 'noteJoined'] },
-          onError: { target: 'refused', actions: failed },
-        },
-        on: {
-          ASSIGNED: { actions: 'apply' },
-          REJOIN: { target: 'joining', reenter: true },
-          STOP: { target: 'draining', actions: 'stop' },
-        },
-      },
-      member: {
-        invoke: { src: 'heartbeat' },
-        initial: 'ready',
-        on: {
-          ASSIGNED: { actions: 'apply' },
-          REJOIN: 'joining',
-          STOP: { target: 'draining', actions: 'stop' },
-          HEARD: [
-            { guard: 'mustJoin', target: 'joining' },
-            {
-              guard: 'replaced',
-              target: 'refused',
-              actions: { type: 'refuse', params: { reason: 'a newer start of this node took over' } },
-            },
-            { guard: 'behind', target: '.behind' },
-            { guard: 'outOfSync', target: '.ready', actions: 'resync' },
-            { guard: 'upToDate', target: '.ready', actions: 'confirm' },
-            { guard: 'isMember', target: '.ready' },
-          ],
-          MISSED: { guard: 'goneSilent', target: '.disconnected' },
-        },
-        states: {
-          ready: {},
-          /** The leader has a newer assignment than the one that was heard. */
-          behind: {
-            // What is heard meanwhile must not break off the reading.
-            on: { HEARD: { guard: 'isMember' } },
-            invoke: {
-              src: 'catchUp',
-              onDone: { target: 'ready', actions: ({ event }) => event.output && registry.apply(event.output) },
-              onError: { target: 'ready', actions: ({ event }) => deps.onError(event.error) },
-            },
-          },
-          disconnected: {},
-        },
-      },
-      draining: {
-        invoke: [
-          {
-            src: 'drain',
-            input: ({ context }) => context.reason,
-            onDone: 'left',
-            onError: { target: 'left', actions: ({ event }) => deps.onError(event.error) },
-          },
-          // Until everything has stopped the machine is there: nothing of it may be started elsewhere yet.
-          { src: 'heartbeat' },
-        ],
-      },
-      left: { type: 'final' },
-      /** It may not be part of the cluster: it ends, and its units are let alone. */
-      refused: { type: 'final', entry: 'abandon' },
-    },
-  });
-}
-
 const failed = {
   type: 'refuse',
   params: ({ event: { error } }: { event: { error: unknown } }) => ({
     reason: error instanceof Error ? error.message : String(error),
   }),
 } as const;
+
+const unexpected = {
+  type: 'tellError',
+  params: ({ event: { error } }: { event: { error: unknown } }) => ({ error }),
+} as const;
+
+const ofWork = { input: ({ context }: { context: NodeContext }) => context.work } as const;
+
+const nodeMachine = setup({
+  types: {} as { input: NodeWork; context: NodeContext; events: NodeEvent },
+  actors: {
+    recover: fromPromise<void, NodeWork>(({ input }) => recover(input)),
+    join: fromPromise<void, { work: NodeWork; notBefore: number }>(({ input, signal }) =>
+      join(input.work, input.notBefore, signal),
+    ),
+    listen: fromCallback<NodeEvent, NodeWork>(({ input, sendBack }) => listen(input, sendBack)),
+    heartbeat: fromCallback<NodeEvent, NodeWork>(({ input, sendBack }) => beat(input, sendBack)),
+    drain: fromPromise<void, NodeContext>(({ input }) => drain(input.work, input.reason)),
+    catchUp: fromPromise<Assignment | null, NodeWork>(({ input }) => readAssignment(input)),
+  },
+  guards: {
+    mustJoin: ({ event }) => event.type === 'HEARD' && !event.reply.ok && event.reply.code === 'join',
+    replaced: ({ event }) => event.type === 'HEARD' && !event.reply.ok && event.reply.code === 'replaced',
+    behind: ({ context, event }) =>
+      event.type === 'HEARD' && event.reply.ok && event.reply.assignment > context.work.registry.version,
+    outOfSync: ({ event }) => event.type === 'HEARD' && event.reply.ok && event.reply.resync,
+    upToDate: ({ context, event }) => {
+      const { version } = context.work.registry;
+      return event.type === 'HEARD' && event.reply.ok && event.reply.assignment === version && version > 0;
+    },
+    isMember: ({ event }) => event.type === 'HEARD' && event.reply.ok,
+    stopping: ({ context }) => context.stopping,
+  },
+  actions: {
+    apply: ({ context, event }) => event.type === 'ASSIGNED' && context.work.registry.apply(event.assignment),
+    sync: ({ context: { work, joinedAt } }) =>
+      work.reporter.sync(work.facts.session, joinedAt === null ? 'joined' : 'joined again'),
+    resync: ({ context: { work } }) =>
+      work.reporter.sync(work.facts.session, 'the log said something else than this node'),
+    refuse: assign((_, { reason }: { reason: string }) => ({ reason })),
+    stop: assign(({ event }) => (event.type === 'STOP' ? { stopping: true, reason: event.reason } : {})),
+    noteJoined: assign({ joinedAt: ({ context }) => context.work.clock.monotonicNow() }),
+    confirm: ({ context }) => context.work.registry.confirm(),
+    abandon: ({ context }) => context.work.registry.abandon(),
+    tellError: ({ context }, { error }: { error: unknown }) => context.work.onError(error),
+  },
+}).createMachine({
+  id: 'node',
+  context: ({ input }) => ({ work: input, reason: '', stopping: false, joinedAt: null }),
+  initial: 'recovering',
+  invoke: { src: 'listen', ...ofWork },
+  states: {
+    recovering: {
+      invoke: {
+        src: 'recover',
+        ...ofWork,
+        // Told to stop meanwhile, it stops what it has just taken up.
+        onDone: [{ guard: 'stopping', target: 'draining' }, { target: 'joining' }],
+        onError: { target: 'refused', actions: failed },
+      },
+      on: { STOP: { actions: 'stop' } },
+    },
+    joining: {
+      invoke: {
+        src: 'join',
+        // A cluster that says both "welcome" and "who are you?" is not asked all the time.
+        input: ({ context: { work, joinedAt } }) => ({
+          work,
+          notBefore: (joinedAt ?? Number.NEGATIVE_INFINITY) + retryMs,
+        }),
+        onDone: { target: 'member', actions: ['sync', 'noteJoined'] },
+        onError: { target: 'refused', actions: failed },
+      },
+      on: {
+        ASSIGNED: { actions: 'apply' },
+        REJOIN: { target: 'joining', reenter: true },
+        STOP: { target: 'draining', actions: 'stop' },
+      },
+    },
+    member: {
+      invoke: { src: 'heartbeat', ...ofWork },
+      initial: 'ready',
+      on: {
+        ASSIGNED: { actions: 'apply' },
+        REJOIN: 'joining',
+        STOP: { target: 'draining', actions: 'stop' },
+        HEARD: [
+          { guard: 'mustJoin', target: 'joining' },
+          {
+            guard: 'replaced',
+            target: 'refused',
+            actions: { type: 'refuse', params: { reason: 'a newer start of this node took over' } },
+          },
+          { guard: 'behind', target: '.behind' },
+          { guard: 'outOfSync', target: '.ready', actions: 'resync' },
+          { guard: 'upToDate', target: '.ready', actions: 'confirm' },
+          { guard: 'isMember', target: '.ready' },
+        ],
+        GONE_SILENT: '.disconnected',
+      },
+      states: {
+        ready: {},
+        /** The leader has a newer assignment than the one that was heard. */
+        behind: {
+          // What is heard meanwhile must not break off the reading.
+          on: { HEARD: { guard: 'isMember' } },
+          invoke: {
+            src: 'catchUp',
+            ...ofWork,
+            onDone: {
+              target: 'ready',
+              actions: ({ context, event }) => event.output && context.work.registry.apply(event.output),
+            },
+            onError: { target: 'ready', actions: unexpected },
+          },
+        },
+        disconnected: {},
+      },
+    },
+    draining: {
+      invoke: [
+        {
+          src: 'drain',
+          input: ({ context }) => context,
+          onDone: 'left',
+          onError: { target: 'left', actions: unexpected },
+        },
+        // Until everything has stopped the machine is there: nothing of it may be started elsewhere yet.
+        { src: 'heartbeat', ...ofWork },
+      ],
+    },
+    left: { type: 'final' },
+    /** It may not be part of the cluster: it ends, and its units are let alone. */
+    refused: { type: 'final', entry: 'abandon' },
+  },
+});
 
 async function recover({ store, registry }: NodeDeps): Promise<void> {
   await registry.recover(await store.load());
@@ -261,7 +282,9 @@ function beat(deps: NodeWork, send: (event: NodeEvent) => void): () => void {
       if (reply.ok && reply.lease) leases.renew(sentAt);
       if (!isNoNews(deps, reply)) send({ type: 'HEARD', reply });
     },
-    onMissed: (missed) => send({ type: 'MISSED', missed }),
+    onMissed: (missed) => {
+      if (missed >= disconnectedAfterMissed && deps.isReady()) send({ type: 'GONE_SILENT' });
+    },
     onError,
   });
 }
@@ -329,10 +352,9 @@ export interface Node {
 
 /** Starts the agent. `onState` is told each change of its state. */
 export function startNode(deps: NodeDeps, onState: (state: NodeState) => void = () => undefined): Node {
-  const isReady = () => actor.getSnapshot().matches({ member: 'ready' });
-  const work: NodeWork = { ...deps, handingOver: { is: false }, isReady };
-  const actor = createActor(createNodeMachine(work), { clock: deps.clock });
   let state: NodeState = 'recovering';
+  const work: NodeWork = { ...deps, handingOver: { is: false }, isReady: () => state === 'ready' };
+  const actor = createActor(nodeMachine, { input: work, clock: deps.clock });
   const ended = new Promise<string | null>((resolve) => {
     actor.subscribe({
       next: ({ value }) => {

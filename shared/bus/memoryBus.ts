@@ -32,6 +32,46 @@ interface Listener {
   handler: (message: BusMessage) => void;
 }
 
+/** Who listens: most listen on one subject and are found by it. */
+class Listeners {
+  readonly #bySubject = new Map<string, Set<Listener>>();
+  readonly #byPattern = new Set<Listener>();
+
+  add(listener: Listener): void {
+    const { pattern } = listener;
+    const those = isSubject(pattern) ? (this.#bySubject.get(pattern) ?? new Set()) : this.#byPattern;
+    if (those !== this.#byPattern) this.#bySubject.set(pattern, those);
+    those.add(listener);
+  }
+
+  delete(listener: Listener): void {
+    const { pattern } = listener;
+    this.#byPattern.delete(listener);
+    const those = this.#bySubject.get(pattern);
+    those?.delete(listener);
+    if (those?.size === 0) this.#bySubject.delete(pattern);
+  }
+
+  has(listener: Listener): boolean {
+    return this.#bySubject.get(listener.pattern)?.has(listener) ?? this.#byPattern.has(listener);
+  }
+
+  of(subject: string): Listener[] {
+    const found = [...(this.#bySubject.get(subject) ?? [])];
+    for (const listener of this.#byPattern) if (subjectMatches(listener.pattern, subject)) found.push(listener);
+    return found;
+  }
+
+  ofBus(bus: BusState): Listener[] {
+    const all = [...this.#byPattern, ...[...this.#bySubject.values()].flatMap((those) => [...those])];
+    return all.filter((listener) => listener.bus === bus);
+  }
+}
+
+function isSubject(pattern: string): boolean {
+  return !pattern.includes('*') && !pattern.includes('>');
+}
+
 interface BusState {
   name: string;
   connected: boolean;
@@ -43,7 +83,7 @@ interface BusState {
 
 interface Network {
   clock: Clock;
-  listeners: Set<Listener>;
+  listeners: Listeners;
   inboxes: number;
   /** Deals the messages of a queue group out in turns. */
   turns: Map<string, number>;
@@ -60,7 +100,7 @@ export interface MemoryNetworkOptions {
 
 export function createMemoryNetwork(options: MemoryNetworkOptions): MemoryNetwork {
   const { clock, maxPayload = 1024 * 1024, carriage = null } = options;
-  const network: Network = { clock, listeners: new Set(), inboxes: 0, turns: new Map(), maxPayload, carriage };
+  const network: Network = { clock, listeners: new Listeners(), inboxes: 0, turns: new Map(), maxPayload, carriage };
   return { connect: (name = '') => createBus(network, name) };
 }
 
@@ -108,6 +148,7 @@ function send(network: Network, from: BusState, message: Outgoing): number {
   checkSize(network, message);
   if (!from.connected) return 0;
   const receivers = route(network, from, message.subject);
+  if (receivers.length === 0) return 0;
   const copy = { ...message, data: message.data.slice() };
   for (const receiver of receivers) carry(network, from, receiver, copy);
   return receivers.length;
@@ -140,10 +181,10 @@ function hand(network: Network, listener: Listener, message: Outgoing): void {
 /** Every plain subscriber, and one of each queue group. */
 function route(network: Network, from: BusState, subject: string): Listener[] {
   const { carriage } = network;
-  const matching = [...network.listeners].filter(
-    ({ bus, pattern }) =>
-      bus.connected && subjectMatches(pattern, subject) && (carriage?.knows(from.name, bus.name) ?? true),
-  );
+  const matching = network.listeners
+    .of(subject)
+    .filter(({ bus }) => bus.connected && (carriage?.knows(from.name, bus.name) ?? true));
+  if (matching.every(({ queue }) => queue === undefined)) return matching;
   const queues = new Set(matching.flatMap(({ queue }) => queue ?? []));
   const chosen = [...queues].flatMap((queue) => {
     const members = matching.filter((listener) => listener.queue === queue);
@@ -201,6 +242,6 @@ function close(network: Network, state: BusState): void {
   if (state.closed) return;
   setConnected(state, false);
   state.closed = true;
-  for (const listener of [...network.listeners]) if (listener.bus === state) network.listeners.delete(listener);
+  for (const listener of network.listeners.ofBus(state)) network.listeners.delete(listener);
   for (const fail of [...state.pending]) fail(new BusClosedError('the bus was closed while a reply was awaited'));
 }

@@ -9,9 +9,12 @@ import { FencedError } from './appendOnce.ts';
 import { createFence, createTerm, type FenceState, type Term } from './leaderFence.ts';
 import { encodeHeartbeat, type Heartbeat } from './leaderMessage.ts';
 import {
+  awaitSilence,
   beat,
   type Candidate,
   campaign,
+  Following,
+  type KnownLeader,
   type LeaderEvent,
   type LeaderOptions,
   listen,
@@ -22,7 +25,7 @@ import {
 export interface Leader {
   readonly state: 'following' | 'campaigning' | 'catchingUp' | 'leading' | 'fenced' | 'resigned';
   /** Who leads, as far as this candidate knows. */
-  readonly known: { leader: string; epoch: number } | null;
+  readonly known: KnownLeader | null;
   /** The role's append was refused in the term that goes on now: somebody else leads. */
   fenced(reason: string): void;
   /** Stops taking part, and lets the others know, so that one of them campaigns at once. */
@@ -42,32 +45,31 @@ export interface Leader {
 }
 
 interface Context {
+  candidate: Candidate;
   /** Who leads, as far as this candidate knows. */
-  known: { leader: string; epoch: number } | null;
+  known: KnownLeader | null;
   /** The highest epoch heard or read of. */
   epoch: number;
   term: Term | null;
 }
 
-/** Of the election timeout: how much longer the most patient candidate waits. */
-const jitter = 0.2;
-
 /** Starts to take part in the leadership of a role. */
 export function startLeader(options: LeaderOptions): Leader {
   const { role, id, fence, ids, clock } = options;
-  const machine = createLeaderMachine({
+  const candidate: Candidate = {
     ...options,
     campaigns: createFence({ role, id, log: fence, ids, clock }),
     subject: subjects.leader(role),
     heartbeatMs: options.heartbeatMs ?? 300,
     electionTimeoutMs: options.electionTimeoutMs ?? 1_500,
-  });
-  const actor = createActor(machine, { clock });
+    following: new Following(clock),
+  };
+  const actor = createActor(leaderMachine, { input: candidate, clock });
   actor.start();
   return leaderOf(actor);
 }
 
-function leaderOf(actor: ActorRefFrom<ReturnType<typeof createLeaderMachine>>): Leader {
+function leaderOf(actor: ActorRefFrom<typeof leaderMachine>): Leader {
   const isTakingPart = () => actor.getSnapshot().status === 'active';
   const tell = (event: LeaderEvent) => {
     if (isTakingPart()) actor.send(event);
@@ -109,107 +111,121 @@ function leaderOf(actor: ActorRefFrom<ReturnType<typeof createLeaderMachine>>): 
   };
 }
 
-function createLeaderMachine(candidate: Candidate) {
-  const { id, bus, subject, hooks, random, electionTimeoutMs } = candidate;
-  return setup({
-    types: {} as { context: Context; events: LeaderEvent },
-    actors: {
-      listen: fromCallback<LeaderEvent>(({ sendBack }) => listen(candidate, sendBack)),
-      campaign: fromPromise<FenceState, number>(({ input, signal }) => campaign(candidate, input, signal)),
-      beat: fromCallback<LeaderEvent, number>(({ input }) => beat(candidate, input)),
-      takeOver: fromPromise<void, Term | null>(({ input }) => takeOver(candidate, input)),
-      readFence: fromPromise<FenceState>(({ signal }) => candidate.campaigns.read(signal)),
+const leaderMachine = setup({
+  types: {} as { input: Candidate; context: Context; events: LeaderEvent },
+  actors: {
+    listen: fromCallback<LeaderEvent, Candidate>(({ input, sendBack }) => listen(input, sendBack)),
+    awaitSilence: fromCallback<LeaderEvent, Context>(({ input, sendBack }) =>
+      awaitSilence(input.candidate, leaderIn(input), sendBack),
+    ),
+    campaign: fromPromise<FenceState, { candidate: Candidate; silent: number }>(({ input, signal }) =>
+      campaign(input.candidate, input.silent, signal),
+    ),
+    beat: fromCallback<LeaderEvent, Context>(({ input }) => beat(input.candidate, input.epoch)),
+    takeOver: fromPromise<void, Context>(({ input }) => takeOver(input.candidate, input.term)),
+    readFence: fromPromise<FenceState, Candidate>(({ input, signal }) => input.campaigns.read(signal)),
+  },
+  guards: {
+    isLeaving: ({ context, event }) =>
+      event.type === 'HEARTBEAT' && event.heartbeat.resigned === true && event.heartbeat.epoch >= context.epoch,
+    isCurrent: ({ context, event }) =>
+      event.type === 'HEARTBEAT' && !event.heartbeat.resigned && event.heartbeat.epoch >= context.epoch,
+    isNewer: ({ context, event }) => event.type === 'HEARTBEAT' && event.heartbeat.epoch > context.epoch,
+  },
+  actions: {
+    noteLeader: assign(({ context, event }) => (event.type === 'HEARTBEAT' ? heard(event.heartbeat) : context)),
+    answer: ({ context: { candidate, epoch }, event }) => {
+      if (event.type === 'WHO_LEADS') event.message.respond(encodeHeartbeat({ leader: candidate.id, epoch }));
     },
-    delays: { electionTimeout: () => electionTimeoutMs * (1 + jitter * random()) },
-    guards: {
-      isLeaving: ({ context, event }) =>
-        event.type === 'HEARTBEAT' && event.heartbeat.resigned === true && event.heartbeat.epoch >= context.epoch,
-      isCurrent: ({ context, event }) =>
-        event.type === 'HEARTBEAT' && !event.heartbeat.resigned && event.heartbeat.epoch >= context.epoch,
-      isNewer: ({ context, event }) => event.type === 'HEARTBEAT' && event.heartbeat.epoch > context.epoch,
+    lead: ({ context: { candidate, term } }) => term && candidate.hooks.onLeading(term.epoch, term.signal),
+    endTerm: ({ context, event }) => {
+      context.term?.end();
+      context.candidate.hooks.onFollowing(reasonOf(event));
     },
-    actions: {
-      noteLeader: assign(({ context, event }) => (event.type === 'HEARTBEAT' ? heard(event.heartbeat) : context)),
-      answer: ({ context: { epoch }, event }) => {
-        if (event.type === 'WHO_LEADS') event.message.respond(encodeHeartbeat({ leader: id, epoch }));
+    sayGoodbye: ({ context: { candidate, epoch } }) =>
+      candidate.bus.publish(candidate.subject, encodeHeartbeat({ leader: candidate.id, epoch, resigned: true })),
+  },
+}).createMachine({
+  id: 'leader',
+  context: ({ input }) => ({ candidate: input, known: null, epoch: 0, term: null }),
+  invoke: { src: 'listen', input: ({ context }) => context.candidate },
+  on: { RESIGN: '.resigned' },
+  initial: 'following',
+  states: {
+    following: {
+      invoke: { src: 'awaitSilence', input: ({ context }) => context },
+      on: {
+        HEARTBEAT: [
+          { guard: 'isLeaving', actions: 'noteLeader', target: 'campaigning' },
+          { guard: 'isCurrent', actions: 'noteLeader', target: 'following', reenter: true },
+        ],
+        SILENCE: 'campaigning',
+        NOBODY_LEADS: 'campaigning',
       },
-      lead: ({ context: { term } }) => term && hooks.onLeading(term.epoch, term.signal),
-      endTerm: ({ context, event }) => {
-        context.term?.end();
-        hooks.onFollowing(reasonOf(event));
-      },
-      sayGoodbye: ({ context: { epoch } }) =>
-        bus.publish(subject, encodeHeartbeat({ leader: id, epoch, resigned: true })),
     },
-  }).createMachine({
-    id: 'leader',
-    context: { known: null, epoch: 0, term: null },
-    invoke: { src: 'listen' },
-    on: { RESIGN: '.resigned' },
-    initial: 'following',
-    states: {
-      following: {
-        after: { electionTimeout: 'campaigning' },
-        on: {
-          HEARTBEAT: [
-            { guard: 'isLeaving', actions: 'noteLeader', target: 'campaigning' },
-            { guard: 'isCurrent', actions: 'noteLeader', target: 'following', reenter: true },
-          ],
-          NOBODY_LEADS: 'campaigning',
+    campaigning: {
+      on: { HEARTBEAT: { guard: 'isCurrent', actions: 'noteLeader', target: 'following' } },
+      invoke: {
+        src: 'campaign',
+        input: ({ context: { candidate, epoch }, event }) => ({
+          candidate,
+          silent: event.type === 'NOBODY_LEADS' ? Number.POSITIVE_INFINITY : epoch,
+        }),
+        onDone: {
+          target: 'elected',
+          actions: assign(({ context, event }) => elected(context.candidate, event.output)),
+        },
+        onError: {
+          target: 'following',
+          actions: assign({ epoch: ({ context, event }) => newerEpoch(event.error) ?? context.epoch }),
         },
       },
-      campaigning: {
-        on: { HEARTBEAT: { guard: 'isCurrent', actions: 'noteLeader', target: 'following' } },
-        invoke: {
-          src: 'campaign',
-          input: ({ context, event }) => (event.type === 'NOBODY_LEADS' ? Number.POSITIVE_INFINITY : context.epoch),
-          onDone: { target: 'elected', actions: assign(({ event }) => elected(candidate, event.output)) },
-          onError: {
-            target: 'following',
-            actions: assign({ epoch: ({ context, event }) => newerEpoch(event.error) ?? context.epoch }),
+    },
+    elected: {
+      invoke: { src: 'beat', input: ({ context }) => context },
+      exit: ['endTerm', assign({ term: null, known: null })],
+      on: {
+        HEARTBEAT: { guard: 'isNewer', actions: 'noteLeader', target: 'fenced' },
+        WHO_LEADS: { actions: 'answer' },
+        FENCED: 'fenced',
+        RESIGN: { actions: 'sayGoodbye', target: 'resigned' },
+      },
+      initial: 'catchingUp',
+      states: {
+        catchingUp: {
+          invoke: {
+            src: 'takeOver',
+            input: ({ context }) => context,
+            onDone: 'leading',
+            onError: '#leader.fenced',
           },
         },
+        leading: { entry: 'lead' },
       },
-      elected: {
-        invoke: { src: 'beat', input: ({ context }) => context.epoch },
-        exit: ['endTerm', assign({ term: null, known: null })],
-        on: {
-          HEARTBEAT: { guard: 'isNewer', actions: 'noteLeader', target: 'fenced' },
-          WHO_LEADS: { actions: 'answer' },
-          FENCED: 'fenced',
-          RESIGN: { actions: 'sayGoodbye', target: 'resigned' },
-        },
-        initial: 'catchingUp',
-        states: {
-          catchingUp: {
-            invoke: {
-              src: 'takeOver',
-              input: ({ context }) => context.term,
-              onDone: 'leading',
-              onError: '#leader.fenced',
-            },
-          },
-          leading: { entry: 'lead' },
-        },
-      },
-      fenced: {
-        on: { HEARTBEAT: { guard: 'isCurrent', actions: 'noteLeader', target: 'following' } },
-        invoke: {
-          src: 'readFence',
-          onDone: { target: 'following', actions: assign({ epoch: ({ event }) => event.output.epoch }) },
-          onError: 'following',
-        },
-      },
-      resigned: { type: 'final' },
     },
-  });
-}
+    fenced: {
+      on: { HEARTBEAT: { guard: 'isCurrent', actions: 'noteLeader', target: 'following' } },
+      invoke: {
+        src: 'readFence',
+        input: ({ context }) => context.candidate,
+        onDone: { target: 'following', actions: assign({ epoch: ({ event }) => event.output.epoch }) },
+        onError: 'following',
+      },
+    },
+    resigned: { type: 'final' },
+  },
+});
 
 function heard({ leader, epoch, resigned = false }: Heartbeat): Pick<Context, 'epoch' | 'known'> {
   return { epoch, known: resigned ? null : { leader, epoch } };
 }
 
-function elected({ id, campaigns }: Candidate, won: FenceState): Context {
+/** Whose silence counts: an older leader than the newest of which this candidate has heard may say what it will. */
+function leaderIn({ known, epoch }: Context): KnownLeader | null {
+  return known !== null && known.epoch >= epoch ? known : null;
+}
+
+function elected({ id, campaigns }: Candidate, won: FenceState): Omit<Context, 'candidate'> {
   const { epoch } = won;
   return { epoch, known: { leader: id, epoch }, term: createTerm(campaigns, won) };
 }

@@ -39,6 +39,8 @@ export interface LeaderHooks {
 export type LeaderEvent =
   | { type: 'HEARTBEAT'; heartbeat: Heartbeat }
   | { type: 'WHO_LEADS'; message: BusMessage }
+  /** The leader has not been heard for as long as this candidate is patient. */
+  | { type: 'SILENCE' }
   | { type: 'NOBODY_LEADS' }
   | { type: 'FENCED'; reason: string }
   | { type: 'RESIGN' };
@@ -50,6 +52,12 @@ export interface Candidate extends LeaderOptions {
   subject: string;
   heartbeatMs: number;
   electionTimeoutMs: number;
+  following: Following;
+}
+
+export interface KnownLeader {
+  leader: string;
+  epoch: number;
 }
 
 /** The fence names an epoch that this candidate had not heard of: it gives its leader time to be heard. */
@@ -64,18 +72,51 @@ export class NewerEpochError extends Error {
 }
 
 const probeTimeoutMs = 200;
+/** Of the election timeout: how much longer the most patient candidate waits. */
+const jitter = 0.2;
+
+/** Whom a candidate follows, and when it heard of that leader last. */
+export class Following {
+  readonly #clock: Clock;
+  #leader: KnownLeader | null = null;
+  #heardAt = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  begin(leader: KnownLeader | null): void {
+    this.#leader = leader;
+    this.#heardAt = this.#clock.monotonicNow();
+  }
+
+  end(): void {
+    this.#leader = null;
+  }
+
+  /** True: it goes on as it was, and there is nothing else to be done about the heartbeat. */
+  hears({ leader, epoch, resigned = false }: Heartbeat): boolean {
+    if (resigned || leader !== this.#leader?.leader || epoch !== this.#leader.epoch) return false;
+    this.#heardAt = this.#clock.monotonicNow();
+    return true;
+  }
+
+  silentMs(): number {
+    return this.#clock.monotonicNow() - this.#heardAt;
+  }
+}
 
 /**
  * Asks who leads, then listens for good. Where nobody listens at all, nobody can lead, and nobody need wait; where
  * somebody listens and says nothing, it may be a leader that is busy.
  */
 export function listen(candidate: Candidate, tell: (event: LeaderEvent) => void): () => void {
-  const { bus, subject, id } = candidate;
+  const { bus, subject, id, following } = candidate;
   const ended = new AbortController();
   const hear = (message: BusMessage) => {
     const heartbeat = parseHeartbeat(message.data);
     if (heartbeat === null) tell({ type: 'WHO_LEADS', message });
-    else if (heartbeat.leader !== id) tell({ type: 'HEARTBEAT', heartbeat });
+    else if (heartbeat.leader !== id && !following.hears(heartbeat)) tell({ type: 'HEARTBEAT', heartbeat });
   };
   void probe(bus, subject).then((answer) => {
     if (ended.signal.aborted || answer === 'closed') return;
@@ -96,6 +137,29 @@ async function probe(bus: Bus, subject: string): Promise<BusMessage | 'nobody' |
     if (error instanceof BusClosedError) return 'closed';
     throw error;
   }
+}
+
+/**
+ * Follows until it is ended; tells when the leader has been silent for as long as this candidate is patient.
+ * @param leader null: it is not known, and whoever is heard is news.
+ */
+export function awaitSilence(
+  { clock, random, electionTimeoutMs, following }: Candidate,
+  leader: KnownLeader | null,
+  tell: (event: LeaderEvent) => void,
+): () => void {
+  const patienceMs = electionTimeoutMs * (1 + jitter * random());
+  following.begin(leader);
+  const look = () => {
+    const leftMs = patienceMs - following.silentMs();
+    if (leftMs > 0) timer = clock.setTimeout(look, leftMs);
+    else tell({ type: 'SILENCE' });
+  };
+  let timer = clock.setTimeout(look, patienceMs);
+  return () => {
+    following.end();
+    clock.clearTimeout(timer);
+  };
 }
 
 /** Sends heartbeats until it is ended. */

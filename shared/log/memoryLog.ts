@@ -133,39 +133,57 @@ async function* tail(handle: Handle, options: TailOptions): AsyncGenerator<LogRe
   const { signal, subjects, onIdle } = options;
   const { records } = handle.store;
   const wanted = (subject: string) => subjects?.some((pattern) => subjectMatches(pattern, subject)) ?? true;
+  const changes = new Changes(handle.store, signal);
   let nextSeq = Math.max(1, options.fromSeq);
-  await untilReachable(handle, signal);
+  while (!isReachable(handle) && !signal.aborted) await changes.next();
   const end = records.length;
   if (nextSeq > end + 1) throw new LogRewoundError(`the log ends at ${end}, before ${nextSeq - 1}`);
-  for (let idle = false; !signal.aborted; ) {
-    for (; nextSeq <= records.length && isReachable(handle) && !signal.aborted; nextSeq++) {
-      const record = records[nextSeq - 1];
-      if (record && wanted(record.subject)) yield record;
+  try {
+    for (let idle = false; !signal.aborted; ) {
+      for (; nextSeq <= records.length && isReachable(handle) && !signal.aborted; nextSeq++) {
+        const record = records[nextSeq - 1];
+        if (record && wanted(record.subject)) yield record;
+      }
+      if (!idle && nextSeq > end) {
+        idle = true;
+        onIdle?.();
+      }
+      if (nextSeq > records.length || !isReachable(handle)) await changes.next();
     }
-    if (!idle && nextSeq > end) {
-      idle = true;
-      onIdle?.();
-    }
-    if (nextSeq > records.length || !isReachable(handle)) await change(handle.store, signal);
+  } finally {
+    changes.end();
   }
 }
 
-async function untilReachable(handle: Handle, signal: AbortSignal): Promise<void> {
-  while (!isReachable(handle) && !signal.aborted) await change(handle.store, signal);
-}
+/** What happens to a log, for one who reads it until `signal` aborts. */
+class Changes {
+  readonly #store: Store;
+  readonly #signal: AbortSignal;
+  #told: () => void = () => undefined;
 
-/** Resolves at the next append, at a change of what is reachable, or when `signal` aborts. */
-function change(log: Store, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const wake = () => {
-      log.waiting.delete(wake);
-      signal.removeEventListener('abort', wake);
-      resolve();
-    };
-    log.waiting.add(wake);
-    signal.addEventListener('abort', wake, { once: true });
-  });
+  constructor(store: Store, signal: AbortSignal) {
+    this.#store = store;
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#wake, { once: true });
+  }
+
+  readonly #wake = () => {
+    this.#store.waiting.delete(this.#wake);
+    this.#told();
+  };
+
+  end(): void {
+    this.#signal.removeEventListener('abort', this.#wake);
+  }
+
+  /** Resolves at the next append, at a change of what is reachable, or when the signal aborts. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#signal.aborted) return resolve();
+      this.#told = resolve;
+      this.#store.waiting.add(this.#wake);
+    });
+  }
 }
 
 function wakeAll(log: Store): void {

@@ -68,6 +68,7 @@ type ReplicaEvent =
 type Send = (event: ReplicaEvent) => void;
 
 interface ReplicaContext {
+  work: ReplicaWork;
   leader: Leader | null;
   error: unknown;
 }
@@ -87,7 +88,7 @@ export function startReplica<E, P extends Fold<E>>(
   options: ReplicaOptions<E, P>,
   onState: (state: ReplicaState) => void = () => undefined,
 ): Replica {
-  const actor = createActor(createReplicaMachine(workOf(options)), { clock: options.clock });
+  const actor = createActor(replicaMachine, { input: workOf(options), clock: options.clock });
   let state: ReplicaState = 'loading';
   const ended = new Promise<unknown>((resolve) => {
     actor.subscribe({
@@ -109,68 +110,69 @@ export function startReplica<E, P extends Fold<E>>(
   };
 }
 
-function createReplicaMachine(work: ReplicaWork) {
-  return setup({
-    types: {} as { context: ReplicaContext; events: ReplicaEvent },
-    actors: {
-      load: fromPromise(() => work.load()),
-      follow: fromCallback<ReplicaEvent>(({ sendBack }) => work.follow(sendBack)),
-      serve: fromCallback<ReplicaEvent, Leader | null>(({ input }) => (input ? work.serve(input) : undefined)),
-      lead: fromPromise<void, Term>(({ input }) => work.lead(input)),
-    },
-    actions: {
-      startLeader: assign({ leader: ({ self }) => work.campaign((event) => self.send(event)) }),
-      resign: ({ context }) => context.leader?.resign(),
-      fail: assign((_, { error }: { error: unknown }) => ({ error })),
-    },
-  }).createMachine({
-    id: 'replica',
-    context: { leader: null, error: null },
-    initial: 'loading',
-    on: {
-      STOP: '.stopped',
-      LOG_FAILED: { target: '.failed', actions: { type: 'fail', params: ({ event }) => ({ error: event.error }) } },
-    },
-    states: {
-      loading: {
-        invoke: {
-          src: 'load',
-          onDone: 'running',
-          onError: { target: 'failed', actions: { type: 'fail', params: ({ event }) => ({ error: event.error }) } },
-        },
+const replicaMachine = setup({
+  types: {} as { input: ReplicaWork; context: ReplicaContext; events: ReplicaEvent },
+  actors: {
+    load: fromPromise<void, ReplicaContext>(({ input }) => input.work.load()),
+    follow: fromCallback<ReplicaEvent, ReplicaContext>(({ input, sendBack }) => input.work.follow(sendBack)),
+    serve: fromCallback<ReplicaEvent, ReplicaContext>(({ input: { work, leader } }) =>
+      leader ? work.serve(leader) : undefined,
+    ),
+    lead: fromPromise<void, { work: ReplicaWork; term: Term }>(({ input }) => input.work.lead(input.term)),
+  },
+  actions: {
+    startLeader: assign({ leader: ({ context, self }) => context.work.campaign((event) => self.send(event)) }),
+    resign: ({ context }) => context.leader?.resign(),
+    fail: assign((_, { error }: { error: unknown }) => ({ error })),
+  },
+}).createMachine({
+  id: 'replica',
+  context: ({ input }) => ({ work: input, leader: null, error: null }),
+  initial: 'loading',
+  on: {
+    STOP: '.stopped',
+    LOG_FAILED: { target: '.failed', actions: { type: 'fail', params: ({ event }) => ({ error: event.error }) } },
+  },
+  states: {
+    loading: {
+      invoke: {
+        src: 'load',
+        input: ({ context }) => context,
+        onDone: 'running',
+        onError: { target: 'failed', actions: { type: 'fail', params: ({ event }) => ({ error: event.error }) } },
       },
-      running: {
-        initial: 'replaying',
-        invoke: { src: 'follow' },
-        states: {
-          replaying: { on: { CAUGHT_UP: 'serving' } },
-          serving: {
-            entry: 'startLeader',
-            exit: 'resign',
-            invoke: { src: 'serve', input: ({ context }) => context.leader },
-            initial: 'following',
-            on: { FOLLOWING: '.following', LEADING: '.leading' },
-            states: {
-              following: {},
-              leading: {
-                invoke: {
-                  src: 'lead',
-                  input: ({ context, event }) => termOf(context, event),
-                  onError: {
-                    target: '#replica.failed',
-                    actions: { type: 'fail', params: ({ event }) => ({ error: event.error }) },
-                  },
+    },
+    running: {
+      initial: 'replaying',
+      invoke: { src: 'follow', input: ({ context }) => context },
+      states: {
+        replaying: { on: { CAUGHT_UP: 'serving' } },
+        serving: {
+          entry: 'startLeader',
+          exit: 'resign',
+          invoke: { src: 'serve', input: ({ context }) => context },
+          initial: 'following',
+          on: { FOLLOWING: '.following', LEADING: '.leading' },
+          states: {
+            following: {},
+            leading: {
+              invoke: {
+                src: 'lead',
+                input: ({ context, event }) => ({ work: context.work, term: termOf(context, event) }),
+                onError: {
+                  target: '#replica.failed',
+                  actions: { type: 'fail', params: ({ event }) => ({ error: event.error }) },
                 },
               },
             },
           },
         },
       },
-      stopped: { type: 'final' },
-      failed: { type: 'final' },
     },
-  });
-}
+    stopped: { type: 'final' },
+    failed: { type: 'final' },
+  },
+});
 
 function termOf({ leader }: ReplicaContext, event: ReplicaEvent): Term {
   if (event.type !== 'LEADING' || !leader) throw new Error('a replica leads only when it was elected');

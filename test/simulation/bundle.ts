@@ -9,8 +9,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** What packages that were written for `require` need in a bundle of modules. */
 const requireInModules = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
-/** For the processes that run bundles: what a day leaves behind is garbage when it is over, so that little need be kept. */
-export const nodeOptions = ['--max-semi-space-size=64'];
+/**
+ * For the processes that run bundles: what a day leaves behind is garbage when it is over, so that little need be kept;
+ * and most errors are of a fault that was made on purpose, whose stack nobody reads.
+ */
+export const nodeOptions = ['--max-semi-space-size=64', '--stack-trace-limit=2'];
 
 export interface BundleOptions {
   /** A file in `test/simulation`. */

@@ -62,7 +62,10 @@ export function overdue(
   now: number,
   timeoutMs: number,
 ): { machine: string; silentMs: number }[] {
-  return [...machines]
-    .map((machine) => ({ machine, silentMs: liveness.silence(machine, now) }))
-    .filter(({ machine, silentMs }) => silentMs > timeoutMs + liveness.allowance(machine));
+  const found: { machine: string; silentMs: number }[] = [];
+  for (const machine of machines) {
+    const silentMs = liveness.silence(machine, now);
+    if (silentMs > timeoutMs + liveness.allowance(machine)) found.push({ machine, silentMs });
+  }
+  return found;
 }
