@@ -352,7 +352,7 @@ describe('a node in the cluster', { timeout: 30_000 }, () => {
     await of.publish(assignment(5, unit('a.service')), { bus: true, log: true });
     const told = of.node.handOver();
     await of.clock.advance(10);
-    await told;
+    assert.equal(await told, true);
     assert.equal(of.leader.beats.at(-1)?.backWithinMs, 15_000);
     assert.deepEqual(of.running(), ['a.service']);
   });
@@ -363,7 +363,7 @@ describe('a node in the cluster', { timeout: 30_000 }, () => {
     of.bus.disconnect();
     const told = of.node.handOver();
     await of.clock.advance(500);
-    await told;
+    assert.equal(await told, false);
   });
 
   it('that was given up joins again, says what it has, and stops what has moved', async () => {

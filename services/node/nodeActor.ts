@@ -306,13 +306,19 @@ function heartbeatOf({ facts, registry, reporter, handingOver }: NodeWork): Hear
   };
 }
 
-/** Tells who leads that another agent of this machine is to be there soon, if it is heard in time. */
-async function handOver(work: NodeWork): Promise<void> {
+/** Tells who leads that another agent of this machine is to be there soon. True: it has been heard in time. */
+async function handOver(work: NodeWork): Promise<boolean> {
   const { bus, clock, facts, heartbeatMs = defaults.heartbeatMs } = work;
   work.handingOver.is = true;
   const ask = createAsker({ machine: facts.machine, bus, intervalMs: heartbeatMs });
-  const told = ask(heartbeatOf(work));
-  await Promise.race([told.catch(work.onError), delay(clock, handOverMs)]);
+  const telling = ask(heartbeatOf(work)).then(
+    (reply) => reply?.ok === true,
+    (error) => {
+      work.onError(error);
+      return false;
+    },
+  );
+  return Promise.race([telling, delay(clock, handOverMs).then(() => false)]);
 }
 
 async function readAssignment({ assignments, facts, onError }: NodeDeps): Promise<Assignment | null> {
@@ -342,8 +348,11 @@ export interface Node {
   readonly state: NodeState;
   /** Stops all units, leaves the cluster, and ends. */
   stop(reason: string): void;
-  /** Says that it ends, and that another agent will be there soon; its units are not touched. Resolves when it may end. */
-  handOver(): Promise<void>;
+  /**
+   * Says that it ends, and that another agent will be there soon; its units are not touched. Resolves when it may end:
+   * true where it was heard, and will be waited for.
+   */
+  handOver(): Promise<boolean>;
   /** The facts that it joined with have changed: tells the cluster. */
   rejoin(): void;
   /** Resolves at the end: null after leaving in good order, else why it may not be part of the cluster. */

@@ -106,6 +106,8 @@ export async function watchForSilence({ spec, clock, deadlines }: UnitContext, s
 const longestDelayMs = 2_147_483_647;
 
 async function waitUntil(clock: Clock, end: () => number, signal: AbortSignal): Promise<void> {
+  // What has no limit gets none later.
+  if (end() === Number.POSITIVE_INFINITY) return new Promise(() => undefined);
   for (let leftMs = end() - clock.monotonicNow(); leftMs > 0; leftMs = end() - clock.monotonicNow()) {
     await delay(clock, Math.min(leftMs, longestDelayMs), signal);
     if (signal.aborted) return;

@@ -117,6 +117,8 @@ class Term {
   readonly #versions = new Map<string, number>();
   /** The assignments are published as of this sequence. */
   #published = 0;
+  /** What the log says of each machine's units, and as of which sequence. */
+  readonly #digests = new Map<string, { seq: number; digest: string }>();
   /** Heartbeats in a row with the same digest, which is not the log's. */
   readonly #differing = new Map<string, { digest: string; beats: number }>();
   readonly #stopListening: () => void;
@@ -177,6 +179,7 @@ class Term {
       } else {
         this.#versions.delete(machine);
         this.#differing.delete(machine);
+        this.#digests.delete(machine);
         this.watch.forget(machine);
       }
     }
@@ -210,9 +213,17 @@ class Term {
     return this.#options.projection.head(subjects.clusterLog).seq <= this.#published;
   }
 
+  #digestOf(machine: string): string {
+    const { seq, state } = this.#options.projection;
+    const known = this.#digests.get(machine);
+    if (known?.seq === seq) return known.digest;
+    const digest = digestReports(state.reports.get(machine)?.values() ?? []);
+    this.#digests.set(machine, { seq, digest });
+    return digest;
+  }
+
   #isOutOfSync(machine: string, digest: string): boolean {
-    const reports = this.#options.projection.state.reports.get(machine)?.values() ?? [];
-    if (digestReports(reports) === digest) {
+    if (this.#digestOf(machine) === digest) {
       this.#differing.delete(machine);
       return false;
     }

@@ -16,6 +16,8 @@ export interface Birth {
   link: Link;
   /** Ids that no other life of anybody makes. */
   ids: () => string;
+  /** Sets what SIGHUP makes it do; resolves when it ends of it: true where it is waited for. */
+  onHangUp: (hangUp: () => Promise<boolean>) => void;
 }
 
 export interface Trap {
@@ -44,6 +46,7 @@ export class Actor {
   readonly #isIndependent: boolean;
   #life: Life | null = null;
   #link: Link | null = null;
+  #hangUp: () => Promise<boolean> = async () => false;
   #births = 0;
   #deaths = 0;
   #pauses = 0;
@@ -81,7 +84,13 @@ export class Actor {
     if (this.#disconnections > 0) link.setConnected(false);
     const { name } = this;
     const ids = () => `${name}.${number}-${++lastId}`;
-    void this.#start({ name, number, life, clock: life.clock, link, ids }).then(() => this.#ended(life), this.#onError);
+    const onHangUp = (hangUp: () => Promise<boolean>) => {
+      this.#hangUp = hangUp;
+    };
+    void this.#start({ name, number, life, clock: life.clock, link, ids, onHangUp }).then(
+      () => this.#ended(life),
+      this.#onError,
+    );
     if (this.#pauses > 0) life.pause();
   }
 
@@ -89,6 +98,19 @@ export class Actor {
   crash(suddenly = false): void {
     this.#deaths++;
     this.#die(suddenly);
+  }
+
+  /** @param onTold somebody has heard that it makes room for its next life, which {@link revive} begins. */
+  handOver(onTold: () => void): void {
+    this.#deaths++;
+    const life = this.#life;
+    life?.run(() => {
+      const end = (isTold: boolean) => {
+        if (isTold && this.#life === life) onTold();
+        this.#ended(life);
+      };
+      this.#hangUp().then(end, this.#onError);
+    });
   }
 
   revive(): void {

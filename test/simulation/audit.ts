@@ -58,6 +58,11 @@ export class Audit {
     this.#options = options;
   }
 
+  /** Of the last election. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   get state(): ClusterState {
     return this.projection.state;
   }

@@ -16,6 +16,7 @@ export const situations = [
   'copies that were waited for in vain',
   'units adopted',
   'nodes that told everything anew',
+  'agents that are waited for while they make room',
   'appends whose outcome was unknown',
   'appends that were fenced',
   'appends that were refused',

@@ -36,12 +36,21 @@ export function generateSchedule(seed: number): Schedule {
   for (let atMs = 3_000; atMs < shape.endMs; atMs += 1 + random.integer(2 * meanMs))
     actions.push({ atMs, ...fault(random, schedule, random.pick([first, ...others]), victim) });
   const { plot, actions: plotted } = drawPlots(random, schedule);
-  actions.push(...plotted);
+  actions.push(...plotted, ...handOvers(createRandom(seed ^ 0x516875), schedule));
   return { ...schedule, ...(plot ? { plot: plot.name } : {}), actions: actions.toSorted((a, b) => a.atMs - b.atMs) };
 }
 
 function firstStart(): TimedAction {
   return { atMs: 500, do: 'start', client: 0, units: [...unitNames] };
+}
+
+/** On some days agents are replaced, one or several times: drawn for themselves, whatever else befalls the cluster. */
+function handOvers(random: Random, { machines, endMs }: Schedule): TimedAction[] {
+  if (!random.chance(0.25)) return [];
+  return Array.from({ length: 1 + random.integer(3) }, () => ({
+    ...{ atMs: 3_000 + random.integer(endMs - 3_000), do: 'handOver' as const },
+    ...{ machine: machineName(1 + random.integer(machines)), forMs: random.pick([300, 1_000, 2_500, 5_000]) },
+  }));
 }
 
 function operation(random: Random, { machines }: Schedule): Operation {
@@ -87,10 +96,12 @@ const faultKinds = [
 ] as const satisfies readonly [Fault['do'], ...Fault['do'][]];
 
 /** As they are counted. */
-export const kindsOfFaults: readonly string[] = [...new Set<string>(faultKinds)].filter((kind) => kind !== 'trap');
+export const kindsOfFaults: readonly string[] = [...new Set<string>([...faultKinds, 'handOver'])].filter(
+  (kind) => kind !== 'trap',
+);
 
 /** @param victim whom most of it befalls, so that one trouble of it overlaps with the next; null: anybody. */
-function fault(random: Random, schedule: Schedule, kind: Fault['do'], victim: string | null): Action {
+function fault(random: Random, schedule: Schedule, kind: (typeof faultKinds)[number], victim: string | null): Action {
   const [some = '', ...others] = actorsOf(schedule);
   const isVictims = victim !== null && random.chance(0.7);
   const actor = isVictims ? victim : random.pick([some, ...others]);

@@ -118,6 +118,17 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'an agent that makes room is not waited for',
+    seed: 1,
+    edits: [
+      {
+        file: 'services/scheduler/policy/liveness.ts',
+        find: 'return Math.max(slowMs, Math.min(backWithinMs, mostRestartMs));',
+        replace: 'return slowMs;',
+      },
+    ],
+  },
+  {
     name: 'assignments are not published again after an election',
     seed: 22,
     edits: [

@@ -40,6 +40,8 @@ export type Operation =
 /** What goes wrong, and for how long. Actors are named `scheduler-1`, `node-1`, `store-1`, `client-1`. */
 export type Fault = { forMs: number } /** Its process dies, and is started again after that time. */ & (
   | { do: 'crash'; actor: string }
+  /** SIGHUP: an agent says that it makes room, and ends; the next one is started when that time is over. */
+  | { do: 'handOver'; machine: string }
   /** SIGSTOP: nothing of it goes on, and then everything at once. */
   | { do: 'pause'; actor: string }
   /**

@@ -114,7 +114,9 @@ export function beginNode(birth: Birth, { logs, onError }: Surroundings, machine
   });
   const assignments = link.open(logs.assignments);
   const { bus } = link;
-  return startNode({ facts, bus, assignments, registry, leases, reporter, store, clock, ids, onError: report }).ended;
+  const node = startNode({ facts, bus, assignments, registry, leases, reporter, store, clock, ids, onError: report });
+  birth.onHangUp(() => node.handOver());
+  return node.ended;
 }
 
 /** As `leases.ts` does: what is renewed is on the machine's disk before it has any effect, and its next agent goes on with it. */

@@ -29,6 +29,8 @@ export interface Violation {
 const troubleMs = 10_000;
 const everybody = '*';
 const decoder = new TextDecoder();
+/** Who has said that it makes room is waited for so long. */
+const roomMs = 15_000;
 /** Whoever begins to stop has stopped within this long. */
 const stoppingMs = 6_000;
 
@@ -55,6 +57,8 @@ export class World {
   readonly #troubles = new Map<string, { open: number; untilMs: number }>();
   /** Machines whose agents were started anew, and are not on the log yet: who leads may take long to say so. */
   readonly #awaited = new Set<string>();
+  /** Machines whose agents make room, which the leader of that epoch has heard, and until when it waits for the next, ms. */
+  readonly #makingRoom = new Map<string, { epoch: number; untilMs: number }>();
   /** Until when some fault goes on, or explains what happens, ms. */
   #troubledUntilMs = 0;
   readonly #over = new AbortController();
@@ -91,7 +95,10 @@ export class World {
       addActor(`scheduler-${i}`, false, (birth) => beginScheduler(birth, surroundings));
     this.machines = Array.from({ length: schedule.machines }, (_, i) => this.#createMachine(machineName(i + 1)));
     for (const machine of this.machines) {
-      addActor(nodeOf(machine.id), true, (birth) => beginNode(birth, surroundings, machine));
+      addActor(nodeOf(machine.id), true, (birth) => {
+        this.#makingRoom.delete(machine.id);
+        return beginNode(birth, surroundings, machine);
+      });
       const onKill = () => note('leased units killed by the guard');
       startLeaseGuard(machine, this.#clockOf(machine.id), onKill);
     }
@@ -189,8 +196,14 @@ export class World {
       const { open, untilMs } = this.#troubles.get(name) ?? { open: 0, untilMs: 0 };
       return open > 0 || untilMs > now;
     };
+    if (!isTroubled(everybody) && this.#isWaitedFor(machine)) return null;
     if (this.#awaited.has(machine)) return nodeOf(machine);
     return [nodeOf(machine), everybody].find(isTroubled) ?? null;
+  }
+
+  #isWaitedFor(machine: string): boolean {
+    const room = this.#makingRoom.get(machine);
+    return room !== undefined && room.epoch === this.audit.epoch && this.clock.monotonicNow() < room.untilMs;
   }
 
   /** Something is wrong with these (1), or not any more (-1). */
@@ -277,6 +290,19 @@ export class World {
           () => actor?.crash(),
           () => actor?.revive(),
           fault.actor,
+        );
+      }
+      case 'handOver': {
+        const node = this.actors.get(nodeOf(fault.machine));
+        const onTold = () => {
+          this.coverage.note('agents that are waited for while they make room');
+          const untilMs = this.clock.monotonicNow() + roomMs;
+          this.#makingRoom.set(fault.machine, { epoch: this.audit.epoch, untilMs });
+        };
+        return effect(
+          () => node?.handOver(onTold),
+          () => node?.revive(),
+          nodeOf(fault.machine),
         );
       }
       case 'pause': {
@@ -395,7 +421,8 @@ export class World {
 
 function endsAgent(fault: Fault, machine: string): boolean {
   return (
-    (fault.do === 'power' && fault.machine === machine) || (fault.do === 'crash' && fault.actor === nodeOf(machine))
+    ((fault.do === 'power' || fault.do === 'handOver') && fault.machine === machine) ||
+    (fault.do === 'crash' && fault.actor === nodeOf(machine))
   );
 }
 
