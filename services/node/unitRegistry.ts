@@ -232,7 +232,7 @@ export class UnitRegistry {
   /** `mayRun`: an earlier agent may have started what is to be created. */
   #reconcile(mayRun: boolean): void {
     const assignment = this.#assignment;
-    if (!assignment) return;
+    if (!assignment || reconcile(this.#known(), assignment).length === 0) return;
     this.#neighbours.together(() => this.#takeUp(assignment, mayRun));
   }
 

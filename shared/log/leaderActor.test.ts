@@ -176,6 +176,14 @@ test('one that joins follows the leader and knows it', async () => {
   assert.deepEqual(second.told, []);
 });
 
+test('who follows a leader and hears it again has nothing to tell', async () => {
+  const { cluster, second } = await pair();
+  let changes = 0;
+  second.leader.onChange(() => changes++);
+  await cluster.clock.advance(10 * heartbeatMs);
+  assert.deepEqual([second.state, changes], ['following', 0]);
+});
+
 test('when the leader falls silent another leads after the election timeout, not before', async () => {
   const { cluster, first, second } = await pair();
   first.leader.stop();
@@ -255,6 +263,22 @@ test('a candidate that missed an election gives the winner time to be heard', as
   await cluster.clock.advance(electionMs);
   assert.equal(second.state, 'following');
   await cluster.clock.advance(electionMs);
+  assert.equal(second.state, 'leading');
+});
+
+test('a candidate that missed an election does not take its old leader for the winner', async () => {
+  const { cluster, first, second } = await pair();
+  first.leader.stop();
+  const fence = cluster.fences.open();
+  const { last } = await fence.bounds();
+  const mark = { subject: subjects.fence('scheduler'), id: 'unheard', data: encoder.encode('{"leader":"c"}') };
+  await fence.append({ ...mark, expectedSeq: last });
+  const old = cluster.network.connect();
+  await cluster.clock.advance(electionMs);
+  for (let elapsed = 0; elapsed < electionMs; elapsed += heartbeatMs) {
+    old.publish(subjects.leader('scheduler'), encoder.encode(JSON.stringify({ leader: 'a', epoch: 1 })));
+    await cluster.clock.advance(heartbeatMs);
+  }
   assert.equal(second.state, 'leading');
 });
 

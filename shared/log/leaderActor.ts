@@ -56,13 +56,14 @@ interface Context {
 /** Starts to take part in the leadership of a role. */
 export function startLeader(options: LeaderOptions): Leader {
   const { role, id, fence, ids, clock } = options;
+  const electionTimeoutMs = options.electionTimeoutMs ?? 1_500;
   const candidate: Candidate = {
     ...options,
     campaigns: createFence({ role, id, log: fence, ids, clock }),
     subject: subjects.leader(role),
     heartbeatMs: options.heartbeatMs ?? 300,
-    electionTimeoutMs: options.electionTimeoutMs ?? 1_500,
-    following: new Following(clock),
+    electionTimeoutMs,
+    following: new Following({ ...options, electionTimeoutMs }),
   };
   const actor = createActor(leaderMachine, { input: candidate, clock });
   actor.start();

@@ -75,19 +75,22 @@ const probeTimeoutMs = 200;
 /** Of the election timeout: how much longer the most patient candidate waits. */
 const jitter = 0.2;
 
-/** Whom a candidate follows, and when it heard of that leader last. */
+/** Whom a candidate follows, and for how long it puts up with that leader's silence. */
 export class Following {
   readonly #clock: Clock;
+  /** Draws how long it is patient from when it hears its leader, ms. */
+  readonly #drawPatienceMs: () => number;
   #leader: KnownLeader | null = null;
-  #heardAt = 0;
+  #patientUntil = 0;
 
-  constructor(clock: Clock) {
+  constructor({ clock, random, electionTimeoutMs }: Pick<Candidate, 'clock' | 'random' | 'electionTimeoutMs'>) {
     this.#clock = clock;
+    this.#drawPatienceMs = () => electionTimeoutMs * (1 + jitter * random());
   }
 
   begin(leader: KnownLeader | null): void {
     this.#leader = leader;
-    this.#heardAt = this.#clock.monotonicNow();
+    this.#wait();
   }
 
   end(): void {
@@ -97,12 +100,17 @@ export class Following {
   /** True: it goes on as it was, and there is nothing else to be done about the heartbeat. */
   hears({ leader, epoch, resigned = false }: Heartbeat): boolean {
     if (resigned || leader !== this.#leader?.leader || epoch !== this.#leader.epoch) return false;
-    this.#heardAt = this.#clock.monotonicNow();
+    this.#wait();
     return true;
   }
 
-  silentMs(): number {
-    return this.#clock.monotonicNow() - this.#heardAt;
+  /** For how much longer it waits, ms. */
+  patienceLeftMs(): number {
+    return this.#patientUntil - this.#clock.monotonicNow();
+  }
+
+  #wait(): void {
+    this.#patientUntil = this.#clock.monotonicNow() + this.#drawPatienceMs();
   }
 }
 
@@ -144,18 +152,17 @@ async function probe(bus: Bus, subject: string): Promise<BusMessage | 'nobody' |
  * @param leader null: it is not known, and whoever is heard is news.
  */
 export function awaitSilence(
-  { clock, random, electionTimeoutMs, following }: Candidate,
+  { clock, following }: Candidate,
   leader: KnownLeader | null,
   tell: (event: LeaderEvent) => void,
 ): () => void {
-  const patienceMs = electionTimeoutMs * (1 + jitter * random());
   following.begin(leader);
   const look = () => {
-    const leftMs = patienceMs - following.silentMs();
+    const leftMs = following.patienceLeftMs();
     if (leftMs > 0) timer = clock.setTimeout(look, leftMs);
     else tell({ type: 'SILENCE' });
   };
-  let timer = clock.setTimeout(look, patienceMs);
+  let timer = clock.setTimeout(look, following.patienceLeftMs());
   return () => {
     following.end();
     clock.clearTimeout(timer);

@@ -119,7 +119,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an agent that makes room is not waited for',
-    seed: 1,
+    seed: 20,
     edits: [
       {
         file: 'services/scheduler/policy/liveness.ts',
