@@ -112,7 +112,8 @@ const stepsARound = 16;
  * one round only when no promise's reaction is left to run.
  */
 function repeatWhenSettled(step: () => boolean): void {
-  let goesOn = true;
+  /** Null: it has returned false. */
+  let going: (() => boolean) | null = step;
   let left = 0;
   const round = () => {
     left = stepsARound;
@@ -120,8 +121,8 @@ function repeatWhenSettled(step: () => boolean): void {
   };
   const next = () => {
     left--;
-    goesOn &&= step();
-    if (goesOn && left === 0) round();
+    if (going && !going()) going = null;
+    if (going && left === 0) round();
   };
   round();
 }
