@@ -33,14 +33,20 @@ export class NatsRequests {
    * @throws {BusClosedError}
    */
   ask(subject: string, data: Uint8Array, timeoutMs: number): Promise<Msg> {
-    if (this.#nc.isClosed() || this.#nc.isDraining()) return Promise.reject(closedError(subject));
+    if (this.#isClosing()) return Promise.reject(closedError(subject));
     this.#answers ??= this.#nc.subscribe(`${this.#inbox}*`, { callback: (error, answer) => this.#take(error, answer) });
     const token = (++this.#asked).toString(36);
     return new Promise((resolve, reject) => {
       this.#nc.publish(subject, data, { reply: this.#inbox + token });
+      // Whoever closes it has no use for what else may be wrong, and must not try again.
+      const fail = (error: unknown) => reject(this.#isClosing() ? closedError(subject) : error);
       const late = () => this.#settle(token)?.reject(timeoutError(subject, timeoutMs));
-      this.#open.set(token, { subject, resolve, reject, deadline: setTimeout(late, timeoutMs) });
+      this.#open.set(token, { subject, resolve, reject: fail, deadline: setTimeout(late, timeoutMs) });
     });
+  }
+
+  #isClosing(): boolean {
+    return this.#nc.isClosed() || this.#nc.isDraining();
   }
 
   #take(error: Error | null, answer: Msg): void {
