@@ -144,6 +144,8 @@ describe("fleet's scenarios, simulated", () => {
     ] as const) {
       await cluster.demand({ type, units: units(count) });
       await cluster.settled();
+      // What machines report of units that are only loaded comes a moment later.
+      await cluster.passes(5_000);
       const { seq } = cluster.world.audit.projection;
       await cluster.demand({ type, units: units(count) });
       await cluster.passes(5_000);
