@@ -13,7 +13,7 @@ import type { LeaseHolder, LeaseKeeper } from './leaseKeeper.ts';
 import { Neighbours } from './neighbours.ts';
 import type { NodeMemory } from './nodeStore.ts';
 import { createPath } from './pathActor.ts';
-import { type KnownUnit, reconcile } from './policy/reconcile.ts';
+import { type KnownUnit, type NodeTask, reconcile } from './policy/reconcile.ts';
 import { type PassedSockets, type Runtime, type Session, type SessionRequest, StartError } from './runtime/runtime.ts';
 import { createSocket, type SocketUnit } from './socketActor.ts';
 import type { SocketSite } from './sockets/socketHolder.ts';
@@ -232,19 +232,20 @@ export class UnitRegistry {
   /** `mayRun`: an earlier agent may have started what is to be created. */
   #reconcile(mayRun: boolean): void {
     const assignment = this.#assignment;
-    if (!assignment || reconcile(this.#known(), assignment).length === 0) return;
-    this.#neighbours.together(() => this.#takeUp(assignment, mayRun));
+    if (!assignment) return;
+    const tasks = reconcile(this.#known(), assignment);
+    if (tasks.length === 0) return;
+    this.#neighbours.together(() => this.#takeUp(assignment, tasks, mayRun));
   }
 
-  #takeUp(assignment: Assignment, mayRun: boolean): void {
+  #takeUp(assignment: Assignment, tasks: readonly NodeTask[], mayRun: boolean): void {
     // What could not be loaded is gone at once, and its successor is the next round's.
-    for (let tasks = reconcile(this.#known(), assignment); tasks.length > 0; ) {
-      for (const task of tasks) {
+    for (let left = tasks; left.length > 0; left = reconcile(this.#known(), assignment)) {
+      for (const task of left) {
         if (task.type === 'create') this.#create(task.unit, null, mayRun);
         else if (task.type === 'setGoal') this.#setGoal(task.unit);
         else this.#retire(task.name, task.reason);
       }
-      tasks = reconcile(this.#known(), assignment);
     }
   }
 

@@ -1,7 +1,6 @@
 import { createInbox, type Msg } from '@nats-io/transport-node';
 import { type Bus, BusClosedError, type BusMessage } from './bus.ts';
 import type { NatsLink } from './natsConnection.ts';
-import { NatsRequests } from './natsRequests.ts';
 
 /** What a server takes unless its configuration says otherwise. */
 const defaultMaxPayload = 1024 * 1024;
@@ -9,7 +8,6 @@ const defaultMaxPayload = 1024 * 1024;
 /** The bus on core NATS. */
 export function createNatsBus(link: NatsLink): Bus {
   const { nc } = link;
-  const requests = new NatsRequests(nc);
   const closing = () => nc.isClosed() || nc.isDraining();
   return {
     publish: (subject, data) => {
@@ -22,7 +20,7 @@ export function createNatsBus(link: NatsLink): Bus {
       return nc.subscribe(subject, queue === undefined ? { callback } : { queue, callback });
     },
     request: (subject, data, { timeoutMs }) => {
-      const answer = requests.ask(subject, data, timeoutMs);
+      const answer = link.requests.ask(subject, data, { timeoutMs });
       link.awaits(answer);
       return answer.then((message) => busMessage(message, closing));
     },

@@ -5,9 +5,11 @@ import { type ConnectionOptions, connect, errors, type NatsConnection, type Serv
 import { systemClock } from '../clock/systemClock.ts';
 import { LinkWatch } from './linkWatch.ts';
 import type { NatsAccess } from './natsAccess.ts';
+import { NatsRequests } from './natsRequests.ts';
 
 export interface NatsLink {
   readonly nc: NatsConnection;
+  readonly requests: NatsRequests;
   /** Where it first connected to, without credentials. */
   readonly address: string;
   /** True while the connection stands. */
@@ -227,6 +229,7 @@ function createLink(
   }
   return {
     nc,
+    requests: new NatsRequests(nc),
     address,
     get connected() {
       return connected;

@@ -1,5 +1,17 @@
-import { createInbox, errors, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import {
+  createInbox,
+  errors,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type Subscription,
+} from '@nats-io/transport-node';
 import { BusClosedError, NoRespondersError, RequestTimeoutError } from './bus.ts';
+
+export interface RequestOptions {
+  timeoutMs: number;
+  headers?: MsgHdrs;
+}
 
 /** A request that has no answer yet. */
 interface OpenRequest {
@@ -11,7 +23,8 @@ interface OpenRequest {
 
 /**
  * Requests over one connection, and their answers, which share a subscription. The client's own ones make half a dozen
- * promises and an error with its stack for each request that is answered: an idle node does hardly anything else.
+ * promises and an error with its stack for each request that is answered: an idle node does hardly anything else, and a
+ * store that is written to little.
  */
 export class NatsRequests {
   readonly #nc: NatsConnection;
@@ -27,17 +40,19 @@ export class NatsRequests {
   }
 
   /**
-   * Resolves with the first answer.
+   * Sends at once; resolves with the first answer.
    * @throws {NoRespondersError}
    * @throws {RequestTimeoutError}
    * @throws {BusClosedError}
+   * @throws {InvalidArgumentError} it is larger than the server takes, and was not sent.
    */
-  ask(subject: string, data: Uint8Array, timeoutMs: number): Promise<Msg> {
+  ask(subject: string, data: Uint8Array, { timeoutMs, headers }: RequestOptions): Promise<Msg> {
     if (this.#isClosing()) return Promise.reject(closedError(subject));
     this.#answers ??= this.#nc.subscribe(`${this.#inbox}*`, { callback: (error, answer) => this.#take(error, answer) });
     const token = (++this.#asked).toString(36);
     return new Promise((resolve, reject) => {
-      this.#nc.publish(subject, data, { reply: this.#inbox + token });
+      const reply = this.#inbox + token;
+      this.#nc.publish(subject, data, headers === undefined ? { reply } : { reply, headers });
       // Whoever closes it has no use for what else may be wrong, and must not try again.
       const fail = (error: unknown) => reject(this.#isClosing() ? closedError(subject) : error);
       const late = () => this.#settle(token)?.reject(timeoutError(subject, timeoutMs));

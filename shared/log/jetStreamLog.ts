@@ -4,7 +4,7 @@ import type { Clock } from '../clock/clock.ts';
 import { systemClock } from '../clock/systemClock.ts';
 import { untilDisconnect } from './connectionLost.ts';
 import { type EventLog, type LogRecord, LogUnavailableError, WrongSequenceError } from './eventLog.ts';
-import { JetStreamAppends } from './jetStreamAppends.ts';
+import { sendAppend } from './jetStreamAppend.ts';
 import { appendError, isWrongSequence, messageOf } from './jetStreamErrors.ts';
 import { storedRecord } from './jetStreamRecord.ts';
 import { tailStream } from './jetStreamTail.ts';
@@ -25,7 +25,6 @@ const defaultTimeoutMs = 2_000;
 export async function createJetStreamLog(link: NatsLink, options: JetStreamLogOptions): Promise<EventLog> {
   const { stream, timeoutMs = defaultTimeoutMs, clock = systemClock } = options;
   const jsm = await jetstreamManager(link.nc, { checkAPI: false, timeout: timeoutMs });
-  const appends = new JetStreamAppends({ link, stream, timeoutMs, clock });
   const nextOn = (subject: string, seq: number) => {
     const query: NextMsgRequest & { seq: number } = { seq, next_by_subj: subject };
     return read(link, stream, () => readMessage(jsm, stream, query));
@@ -34,7 +33,7 @@ export async function createJetStreamLog(link: NatsLink, options: JetStreamLogOp
     append: async (message) => {
       const { subject, expectedSeq } = message;
       try {
-        return await appends.send(message);
+        return await sendAppend(link, { stream, timeoutMs }, message);
       } catch (cause) {
         if (!isWrongSequence(cause)) throw appendError(subject, cause);
         return await resolveWrongSequence(() => nextOn(subject, expectedSeq + 1), message, cause);

@@ -150,6 +150,23 @@ async function pair(): Promise<{ cluster: Cluster; first: Candidate; second: Can
   return { cluster, first, second };
 }
 
+/** Somebody wins an election, and nobody hears of it. */
+async function electUnheard(cluster: Cluster): Promise<void> {
+  const fence = cluster.fences.open();
+  const { last } = await fence.bounds();
+  const mark = { subject: subjects.fence('scheduler'), id: 'unheard', data: encoder.encode('{"leader":"c"}') };
+  await fence.append({ ...mark, expectedSeq: last });
+}
+
+/** The leader of the first epoch goes on as if nothing had happened, for an election timeout. */
+async function hearOldLeader(cluster: Cluster): Promise<void> {
+  const old = cluster.network.connect();
+  for (let elapsed = 0; elapsed < electionMs; elapsed += heartbeatMs) {
+    old.publish(subjects.leader('scheduler'), encoder.encode(JSON.stringify({ leader: 'a', epoch: 1 })));
+    await cluster.clock.advance(heartbeatMs);
+  }
+}
+
 test('a lone candidate leads at once, also after a restart', async () => {
   const cluster = new Cluster();
   const first = await cluster.join('a');
@@ -245,21 +262,14 @@ test('the heartbeats of an old leader impress nobody', async () => {
   const third = await cluster.join('c');
   await cluster.clock.advance(heartbeatMs);
   second.leader.stop();
-  const old = cluster.network.connect();
-  for (let elapsed = 0; elapsed < electionMs; elapsed += heartbeatMs) {
-    old.publish(subjects.leader('scheduler'), encoder.encode(JSON.stringify({ leader: 'a', epoch: 1 })));
-    await cluster.clock.advance(heartbeatMs);
-  }
+  await hearOldLeader(cluster);
   assert.equal(third.state, 'leading');
 });
 
 test('a candidate that missed an election gives the winner time to be heard', async () => {
   const { cluster, first, second } = await pair();
   first.leader.stop();
-  const fence = cluster.fences.open();
-  const { last } = await fence.bounds();
-  const mark = { subject: subjects.fence('scheduler'), id: 'unheard', data: encoder.encode('{"leader":"c"}') };
-  await fence.append({ ...mark, expectedSeq: last });
+  await electUnheard(cluster);
   await cluster.clock.advance(electionMs);
   assert.equal(second.state, 'following');
   await cluster.clock.advance(electionMs);
@@ -269,16 +279,9 @@ test('a candidate that missed an election gives the winner time to be heard', as
 test('a candidate that missed an election does not take its old leader for the winner', async () => {
   const { cluster, first, second } = await pair();
   first.leader.stop();
-  const fence = cluster.fences.open();
-  const { last } = await fence.bounds();
-  const mark = { subject: subjects.fence('scheduler'), id: 'unheard', data: encoder.encode('{"leader":"c"}') };
-  await fence.append({ ...mark, expectedSeq: last });
-  const old = cluster.network.connect();
+  await electUnheard(cluster);
   await cluster.clock.advance(electionMs);
-  for (let elapsed = 0; elapsed < electionMs; elapsed += heartbeatMs) {
-    old.publish(subjects.leader('scheduler'), encoder.encode(JSON.stringify({ leader: 'a', epoch: 1 })));
-    await cluster.clock.advance(heartbeatMs);
-  }
+  await hearOldLeader(cluster);
   assert.equal(second.state, 'leading');
 });
 
