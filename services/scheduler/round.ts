@@ -1,4 +1,4 @@
-import { evolve, evolveCommit } from '../../shared/domain/cluster.ts';
+import { evolveCommit } from '../../shared/domain/cluster.ts';
 import { type ClusterState, draft } from '../../shared/domain/clusterState.ts';
 import type { ClusterEvent } from '../../shared/domain/events.ts';
 import { isRejection } from '../../shared/domain/rejection.ts';
@@ -9,9 +9,9 @@ import type { EndedCopy } from './copyWatch.ts';
 import { handleCommand } from './handleCommand.ts';
 import type { EndedLease } from './leaseWatch.ts';
 import { touchedBy } from './policy/assignment.ts';
-import { type Left, noteLeft } from './policy/awaiting.ts';
 import type { SlicedSearch } from './policy/rebalancing.ts';
-import { makesRoom, reconcile } from './policy/reconcile.ts';
+import { reconcile } from './policy/reconcile.ts';
+import { Room } from './policy/room.ts';
 import { trigger } from './triggering.ts';
 
 export interface Queued {
@@ -55,9 +55,8 @@ export class Round {
   /** Commands and losses of this round, and what they did to which unit. */
   readonly #causes = new Set<string>();
   readonly #causeOfUnit = new Map<string, string>();
-  readonly #left: Left = new Map();
+  readonly #room = new Room();
   #cause: string | null = null;
-  #roomMade = false;
   #bytes = 0;
 
   constructor(projection: Projection, now: number, limits: RoundLimits) {
@@ -81,7 +80,7 @@ export class Round {
 
   /** After this round it is worth looking again at the units that found no machine. */
   get makesRoom(): boolean {
-    return this.events.length >= this.#limits.maxTasks || this.#roomMade;
+    return this.events.length >= this.#limits.maxTasks || this.#room.isMade;
   }
 
   lose({ machine, silentMs }: Silence): void {
@@ -126,14 +125,12 @@ export class Round {
 
   /** Places what the commands and losses of this round, or of earlier ones, left open. */
   place(roomMade: boolean): void {
-    const includeWaiting = roomMade || this.#roomMade;
+    const includeWaiting = roomMade || this.#room.isMade;
     const { maxTasks, search } = this.#limits;
-    const options = { includeWaiting, maxTasks, search, moment: this.#moment, left: this.#left };
+    const options = { includeWaiting, maxTasks, search, moment: this.#moment, room: this.#room };
     const [only = generalCause, ...others] = this.#causes;
     const otherwise = others.length === 0 ? only : generalCause;
     for (const task of reconcile(this.#draft, options)) {
-      // What the version was that a rollout has replaced is not known any more.
-      this.#roomMade ||= task.type === 'UnitSubmitted';
       this.#record(task, ('unit' in task ? this.#causeOfUnit.get(task.unit) : undefined) ?? otherwise);
     }
   }
@@ -152,16 +149,13 @@ export class Round {
   #add(event: ClusterEvent, cause: string): void {
     this.#causes.add(cause);
     for (const machine of touchedBy(this.#draft, event)) this.touched.add(machine);
-    this.#roomMade ||= makesRoom(this.#draft, event);
-    noteLeft(this.#left, this.#draft, event, this.#moment.seq);
-    evolve(this.#draft, event, this.#moment);
+    this.#room.evolve(this.#draft, event, this.#moment);
     if ('unit' in event) this.#causeOfUnit.set(event.unit, cause);
     this.#record(event, cause);
   }
 
   #record(event: ClusterEvent, cause: string): void {
     this.#cause ??= cause;
-    this.#roomMade ||= makesRoom(this.#draft, event);
     for (const machine of touchedBy(this.#draft, event)) this.touched.add(machine);
     this.events.push(cause === this.#cause ? event : { ...event, cause });
   }

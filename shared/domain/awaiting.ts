@@ -30,14 +30,18 @@ export function evolveAwaiting(state: ClusterState, event: AwaitEvent): void {
 
 /**
  * The unit's place is taken away, in the commit `seq`. A machine that has told nothing of it yet may be about to start
- * it, and is awaited; but not by what waits for another machine already, nor after a place that nobody was sent.
+ * it, and is awaited; but not by what waits for another machine already. A place of this very commit nobody was sent: there
+ * only an older copy counts, to which the unit had come back.
  */
 export function awaitUntold(state: ClusterState, unit: UnitRecord, seq: number): void {
   const { name, placement, lease } = unit;
-  if (placement.global || placement.activates !== undefined || lease !== undefined || state.awaiting.has(name)) return;
-  const [[machine, { token }] = ['', { token: seq }], ...others] = Object.entries(unit.machines);
+  if (placement.global || placement.activates !== undefined || lease !== undefined) return;
+  const [place, ...others] = Object.entries(unit.machines);
+  if (place === undefined || others.length > 0) return;
+  const [machine, { token, isBack = false }] = place;
+  const mayRun = token < seq ? !state.awaiting.has(name) : isBack;
   const isTold = state.reports.get(machine)?.has(name) === true;
-  if (token < seq && !isTold && others.length === 0) state.awaiting.set(name, { machine });
+  if (mayRun && !isTold) state.awaiting.set(name, { machine });
 }
 
 /** Enters a machine that tells of the unit among those that the unit leaves, unless it is placed there. */

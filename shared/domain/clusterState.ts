@@ -45,6 +45,8 @@ export interface UnitPlace {
   /** Sequence of the placement: a fencing token that grows cluster-wide. */
   readonly token: number;
   readonly reason: string;
+  /** It was to wait for its copy there to end, and has come back to it; absent: it was not. */
+  readonly isBack?: true;
 }
 
 export interface Waiting {

@@ -22,7 +22,8 @@ export function refuseContradictions(state: ClusterState, refs: readonly UnitRef
   return reject('invalid-unit', message, details);
 }
 
-function isInvolved(state: ClusterState, graph: UnitGraph, name: string): boolean {
+/** The unit says something of others, or they of it. */
+export function isInvolved(state: ClusterState, graph: UnitGraph, name: string): boolean {
   const isNamed = state.dependents.get(name).size > 0 || state.followers.get(name).size > 0;
   return isNamed || Object.keys(graph.dependenciesOf(name)).length > 0;
 }

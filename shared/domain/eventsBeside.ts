@@ -16,12 +16,30 @@ const jobTypes: Partial<Record<UnitCommand['type'], Job['type']>> = {
   ReloadUnits: 'reload',
 };
 
+interface Asked {
+  job: Job['type'];
+  names: string[];
+}
+
+/** What the command makes units do. One that is launched starts anew by itself when it gets another version. */
+function askedOf(state: ClusterState, type: UnitCommand['type'], refs: readonly UnitRef[]): Asked | null {
+  const job = jobTypes[type] ?? 'start';
+  const doing = job === jobTypes[type] ? refs : refs.filter((ref) => replacesLaunched(state, ref));
+  return doing.length === 0 ? null : { job, names: doing.map(({ name }) => name) };
+}
+
+/** It brings another version of a unit that is launched. */
+export function replacesLaunched(state: ClusterState, { name, submission }: UnitRef): boolean {
+  const known = state.units.get(name);
+  return submission !== undefined && known?.desired === 'launched' && known.hash !== submission.hash;
+}
+
 /** What becomes of other units with a command: those that start, stop, restart or reload because the ones it names do. */
 export function eventsBeside(state: ClusterState, type: UnitCommand['type'], refs: readonly UnitRef[]): ClusterEvent[] {
-  const job = jobTypes[type];
-  if (job === undefined) return [];
+  const asked = askedOf(state, type, refs);
+  if (asked === null) return [];
+  const { job, names } = asked;
   const graph = new UnitGraph(state, refs);
-  const names = refs.map(({ name }) => name);
   const concerns = job === 'stop' ? stopConcernsIn(state) : concernsIn(state);
   const isEnded = (name: string) => {
     const unit = state.units.get(name);
@@ -38,10 +56,9 @@ export function refuseClashes(
   type: UnitCommand['type'],
   refs: readonly UnitRef[],
 ): Rejection | null {
-  const job = jobTypes[type];
-  if (job !== 'start' && job !== 'restart') return null;
-  const asked = refs.map(({ name }) => name);
-  const clashes = clashesIn(new UnitGraph(state, refs), asked, concernsIn(state));
+  const asked = askedOf(state, type, refs);
+  if (asked?.job !== 'start' && asked?.job !== 'restart') return null;
+  const clashes = clashesIn(new UnitGraph(state, refs), asked.names, concernsIn(state));
   if (clashes.length === 0) return null;
   const details = clashes.map(([unit, other]) => `${unit} and ${other} conflict, and are on one machine`);
   return reject('invalid-unit', 'units that stop each other cannot be started together: start one of them', details);

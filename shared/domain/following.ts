@@ -7,8 +7,11 @@ import { closure, UnitGraph } from './unitGraph.ts';
  * need each other, the first by name leads of those that do not say themselves where they go.
  */
 export function followedBy(state: ClusterState, name: string): ReadonlySet<string> {
-  if (!isInvolved(state, name)) return none;
-  const graph = new UnitGraph(state);
+  return isInvolved(state, name) ? leadersOf(new UnitGraph(state), name) : none;
+}
+
+/** The same of units that may be coming. */
+export function leadersOf(graph: UnitGraph, name: string): ReadonlySet<string> {
   const needs = (unit: string) => graph.needs(unit);
   const needed = [...closure(name, needs)].sort();
   const rank = (unit: string) => `${graph.placementOf(unit)?.machineOf === undefined ? 0 : 1} ${unit}`;

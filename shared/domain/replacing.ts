@@ -1,8 +1,11 @@
 /** `Replaces=`: units that have to leave the machine that another one comes to. */
 import type { ClusterState } from './clusterState.ts';
+import { isInvolved } from './contradictions.ts';
+import { leadersOf } from './following.ts';
 import { matchesGlob } from './glob.ts';
 import { type Rejection, reject } from './rejection.ts';
 import type { UnitRef } from './unit.ts';
+import { closure, UnitGraph } from './unitGraph.ts';
 import type { Placement } from './unitSpec.ts';
 
 /** Whether a unit with this placement sends the other one away. */
@@ -10,36 +13,60 @@ export function replaces({ replaces: globs }: Placement, self: string, other: st
   return globs !== undefined && self !== other && globs.some((glob) => matchesGlob(glob, other));
 }
 
-/** Units that send each other away, directly or in a circle, would never come to rest. */
+/**
+ * Units that send each other away, directly or in a circle, would never come to rest. Whoever follows a unit leaves with
+ * it: what is sent away because of another one counts, too.
+ */
 export function refuseCircle(state: ClusterState, refs: readonly UnitRef[]): Rejection | null {
-  const coming = refs.flatMap(({ submission }) => (submission?.placement.replaces ? [submission] : []));
-  if (coming.length === 0) return null;
-  const sent = new Set(refs.flatMap(({ name, submission }) => (submission ? [name] : [])));
-  const known = [...state.units.values()].filter((unit) => unit.placement.replaces && !sent.has(unit.name));
-  const replacing = new Map([...known, ...coming].map(({ name, placement }) => [name, placement]));
-  for (const { name } of coming) {
-    const circle = findCircle(replacing, [name]);
-    if (circle) return reject('invalid-unit', `units replace each other in a circle: ${circle.join(' → ')}`);
+  const coming = refs.flatMap(({ name, submission }) => (submission ? [name] : []));
+  const graph = new UnitGraph(state, refs, { withUnloaded: true });
+  const isReplacing = (name: string) => graph.placementOf(name)?.replaces !== undefined;
+  const starts = coming.flatMap((name) => [name, ...followersIn(state, graph, name)]).filter(isReplacing);
+  if (starts.length === 0) return null;
+  const replacing = [...new Set([...[...state.units.values()].map(({ name }) => name), ...coming])].filter(isReplacing);
+  const leaving = new Map(replacing.map((name) => [name, [name, ...leadersOf(graph, name)]]));
+  for (const start of starts) {
+    const circle = findCircle({ graph, leaving }, [{ unit: start, how: '' }]);
+    if (circle === null) continue;
+    const path = circle.map(({ unit }) => unit).join(' → ');
+    const details = circle.slice(1).map(({ how }) => how);
+    return reject('invalid-unit', `units replace each other in a circle: ${path}`, details);
   }
   return null;
 }
 
+/** Most units have nothing to do with others. */
+function followersIn(state: ClusterState, graph: UnitGraph, name: string): Iterable<string> {
+  return isInvolved(state, graph, name) ? closure(name, (one) => graph.neededBy(one)) : [];
+}
+
+interface Replacing {
+  graph: UnitGraph;
+  /** By unit that replaces others: those whose leaving is its own. */
+  leaving: ReadonlyMap<string, readonly string[]>;
+}
+
+/** A unit, and why the one before it in a path sends it away. */
+interface Step {
+  unit: string;
+  how: string;
+}
+
 /** From the first of the path back to it, or null. */
-function findCircle(
-  replacing: ReadonlyMap<string, Placement>,
-  path: string[],
-  seen = new Set<string>(),
-): string[] | null {
-  const [first = ''] = path;
-  const last = path.at(-1) ?? '';
-  const placement = replacing.get(last);
+function findCircle(replacing: Replacing, path: Step[], seen = new Set<string>()): Step[] | null {
+  const first = path[0]?.unit ?? '';
+  const last = path.at(-1)?.unit ?? '';
+  const placement = replacing.graph.placementOf(last);
   if (!placement) return null;
-  for (const name of replacing.keys()) {
-    if (!replaces(placement, last, name)) continue;
-    if (name === first) return [...path, first];
-    if (seen.has(name)) continue;
-    seen.add(name);
-    const circle = findCircle(replacing, [...path, name], seen);
+  for (const [unit, leaving] of replacing.leaving) {
+    const sent = leaving.find((name) => replaces(placement, last, name));
+    if (sent === undefined) continue;
+    const how = `${last} replaces ${sent}${sent === unit ? '' : `, and ${unit} is where that is`}`;
+    const longer = [...path, { unit, how }];
+    if (unit === first) return longer;
+    if (seen.has(unit)) continue;
+    seen.add(unit);
+    const circle = findCircle(replacing, longer, seen);
     if (circle) return circle;
   }
   return null;

@@ -1,6 +1,7 @@
 /** A rolling replacement: units get a new version a few at a time, and all of them the old one again if one fails. */
 import type { ClusterState, UnitRecord } from './clusterState.ts';
 import type { ClusterEvent } from './events.ts';
+import { replacesLaunched } from './eventsBeside.ts';
 import { isRejection, type Rejection, reject } from './rejection.ts';
 import { decideUnits, type UnitRef, type UnitSubmission } from './unit.ts';
 
@@ -50,11 +51,7 @@ export function decideRollout(
   id: string,
   { units, terms }: { units: UnitRef[]; terms: RolloutTerms },
 ): ClusterEvent[] | Rejection {
-  const isRolling = ({ name, submission }: UnitRef) => {
-    const known = state.units.get(name);
-    return submission !== undefined && known?.desired === 'launched' && known.hash !== submission.hash;
-  };
-  const rolling = units.filter(isRolling);
+  const rolling = units.filter((ref) => replacesLaunched(state, ref));
   const busy = rolling.filter(({ name }) => rolloutOf(state, name) !== undefined);
   if (busy.length > 0) {
     const details = busy.map(({ name }) => `${name}: another replacement of it is under way`);

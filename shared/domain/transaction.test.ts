@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Graph, stateOf } from '../../test/support/dependentUnits.ts';
+import { type Graph, stateOf, submissionsOf } from '../../test/support/dependentUnits.ts';
+import { submission } from '../../test/support/samples.ts';
 import { decide } from './cluster.ts';
-import type { EventType } from './events.ts';
+import type { ClusterEvent, EventType } from './events.ts';
 import { eventsBeside } from './eventsBeside.ts';
 import { isRejection } from './rejection.ts';
 import { jobsBeside } from './transaction.ts';
@@ -16,7 +17,11 @@ function besides(graph: Graph, launched: string[], type: Verb, ...names: string[
   const units = names.map((name) => ({ name: `${name}.service` }));
   const decided = decide(stateOf(graph, launched), { type, units });
   assert.ok(!isRejection(decided));
-  return decided.flatMap((event) => {
+  return told(decided);
+}
+
+function told(events: readonly ClusterEvent[]): string[] {
+  return events.flatMap((event) => {
     const what = words[event.type];
     return what && 'unit' in event && 'reason' in event ? [`${event.unit.split('.')[0]} ${what}: ${event.reason}`] : [];
   });
@@ -27,6 +32,41 @@ const words: Partial<Record<EventType, string>> = {
   UnitLoadRequested: 'stops',
   UnitRestartRequested: 'restarts',
 };
+
+describe('a new version of a launched unit', () => {
+  const graph = { a: {}, b: {}, c: { Requires: ['b'] }, d: {} };
+  const change = (launched: string[], ...names: string[]) => {
+    const units = names.map((name) => {
+      const dependencies = { Conflicts: ['b.service'], Requires: ['d.service'] };
+      return { name: `${name}.service`, submission: submission(`${name}.service`, {}, { body: 'new', dependencies }) };
+    });
+    const decided = decide(stateOf(graph, launched), { type: 'SubmitUnits', units, replace: true });
+    assert.ok(!isRejection(decided));
+    return told(decided);
+  };
+
+  test('starts by itself: what it conflicts with on its machine stops, and what it requires starts', () => {
+    assert.deepEqual(change(['a', 'b', 'c'], 'a'), [
+      'd starts: required by a.service',
+      'b stops: a.service, which conflicts with it, was started',
+      'c stops: b.service, which it requires, was stopped',
+    ]);
+  });
+
+  test('does nothing to others where the unit is not launched', () => {
+    assert.deepEqual(change(['b', 'c'], 'a'), []);
+  });
+
+  test('is refused together with one of another that it would stop', () => {
+    const units = submissionsOf({ a: { Conflicts: ['b'] }, b: { Wants: ['a'] } }).map((file) => ({
+      name: file.name,
+      submission: { ...file, hash: 'new' },
+    }));
+    const decided = decide(stateOf(graph, ['a', 'b']), { type: 'SubmitUnits', units, replace: true });
+    assert.ok(isRejection(decided));
+    assert.match(decided.message, /units that stop each other cannot be started together/);
+  });
+});
 
 describe('a start', () => {
   test('starts what is required and wanted, and what they require and want, with the reason', () => {

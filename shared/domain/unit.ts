@@ -215,8 +215,8 @@ export function evolveUnit(state: ClusterState, event: UnitEvent, seq: number): 
     case 'UnitTriggered':
       return evolveTriggered(state, event);
     case 'UnitPlaced':
-      evolveAwaiting(state, event);
-      return applyPlaced(state, unit, event, seq);
+      applyPlaced(state, unit, event, seq);
+      return evolveAwaiting(state, event);
     case 'UnitEvicted':
       if (Object.hasOwn(unit.machines, event.machine)) awaitUntold(state, unit, seq);
       return applyEvicted(state, unit, event);
@@ -317,7 +317,8 @@ function applyPlaced(
   seq: number,
 ): void {
   unindex(state, unit);
-  const machines = { ...unit.machines, [machine]: { token: seq, reason } };
+  const isBack = state.awaiting.get(unit.name)?.machine === machine;
+  const machines = { ...unit.machines, [machine]: { token: seq, reason, ...(isBack ? { isBack } : {}) } };
   // A global unit's other copies are not touched by one more: their goal stays what it was.
   const goal = unit.placement.global ? unit.goal : seq;
   const { lease: _, ...rest } = unit;

@@ -84,7 +84,8 @@ export class UnitGraph {
     const coming = [...this.#coming]
       .filter(([, { placement }]) => placement.machineOf === name)
       .map(([other]) => other);
-    return [...this.relatedTo(name, hardKinds), ...this.#state.followers.get(name), ...coming];
+    const known = [...this.#state.followers.get(name)].filter((other) => !this.#coming.has(other));
+    return [...this.relatedTo(name, hardKinds), ...known, ...coming];
   }
 
   #naming(name: string, kind: DependencyKind | undefined): string[] {

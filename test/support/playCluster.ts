@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { type Left, noteLeft } from '../../services/scheduler/policy/awaiting.ts';
-import { makesRoom, reconcile } from '../../services/scheduler/policy/reconcile.ts';
+import { type ReconcileOptions, reconcile } from '../../services/scheduler/policy/reconcile.ts';
+import { Room } from '../../services/scheduler/policy/room.ts';
 import type { Task } from '../../services/scheduler/policy/work.ts';
-import { decide, evolve, evolveCommit, type FoldedCommit } from '../../shared/domain/cluster.ts';
+import { decide, evolveCommit, type FoldedCommit } from '../../shared/domain/cluster.ts';
 import { type ClusterState, draft, emptyLoad, initialState } from '../../shared/domain/clusterState.ts';
 import type { Event, NodeEvent } from '../../shared/domain/events.ts';
 import { isRejection } from '../../shared/domain/rejection.ts';
@@ -47,18 +47,12 @@ export class PlayedCluster {
     const seq = this.#before + this.commits.length + 1;
     const at = 1_000 * seq;
     const tried = draft(this.state);
-    const left: Left = new Map();
-    let isNews = false;
+    const room = new Room();
     for (const event of events) {
-      if (isNodeEvent(event)) continue;
-      this.#roomMade ||= makesRoom(tried, event);
-      noteLeft(left, tried, event, seq);
-      evolve(tried, event, { seq, at });
-      this.#roomMade ||= makesRoom(tried, event);
-      isNews ||= this.#roomMade;
+      if (!isNodeEvent(event)) room.evolve(tried, event, { seq, at });
     }
-    const tasks = reconcileAll(tried, seq, { left, includeWaiting: this.#roomMade });
-    this.#roomMade = isNews || tasks.some((task) => makesRoom(tried, task));
+    const tasks = reconcileAll(tried, seq, { includeWaiting: this.#roomMade || room.isMade, room });
+    this.#roomMade = room.isMade;
     if (events.length + tasks.length === 0) return false;
     const commit = { at, events: [...events, ...tasks], ...(isCommand ? { commands: [{ id: `c${seq}` }] } : {}) };
     if (isCommand) evolveCommit(tried, { at, events: [], commands: [{ id: `c${seq}` }] }, seq);
@@ -71,11 +65,7 @@ export class PlayedCluster {
   }
 }
 
-export function reconcileAll(
-  state: ClusterState,
-  seq: number,
-  options: { left?: Left; includeWaiting?: boolean } = {},
-): Task[] {
+export function reconcileAll(state: ClusterState, seq: number, options: Partial<ReconcileOptions> = {}): Task[] {
   return reconcile(state, { includeWaiting: true, maxTasks: 1_000, moment: { seq, at: 1_000 * seq }, ...options });
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { evolve } from '../../../shared/domain/cluster.ts';
+import type { ClusterState } from '../../../shared/domain/clusterState.ts';
 import type { Event, NodeEvent } from '../../../shared/domain/events.ts';
 import type { Placement } from '../../../shared/domain/unitSpec.ts';
 import { fold } from '../../../test/support/deciderSpec.ts';
@@ -27,8 +29,12 @@ function running(placement: Partial<Placement> = {}): Event[] {
 
 /** Where the unit is placed next, and what it awaits there: `m2 after m1`. */
 function placeAfter(...events: Event[]): string | null {
+  return placeIn(fold(events));
+}
+
+function placeIn(state: ClusterState): string | null {
   const options = { includeWaiting: true, maxTasks: 9, moment: { seq, at: seq } };
-  const task = reconcile(fold(events), options).find(({ type }) => type === 'UnitPlaced');
+  const task = reconcile(state, options).find(({ type }) => type === 'UnitPlaced');
   if (task?.type !== 'UnitPlaced') return null;
   return task.awaits === undefined ? task.machine : `${task.machine} after ${task.awaits}`;
 }
@@ -62,6 +68,24 @@ describe('a unit that is placed anew', () => {
   test('does not wait for itself where it goes back', () => {
     const back = [...running(), told('m1'), evicted('m1'), moved('m2', 'm1'), ...cordoned('m2', 'm3'), evicted('m2')];
     assert.equal(placeAfter(...back), 'm1');
+  });
+
+  test('waits for the machine that it came back to and had to leave again in one commit', () => {
+    const replacing: Event[] = [
+      submitted(submission('new.service', { replaces: [web], machineId: 'm1' })),
+      { type: 'UnitLaunchRequested', unit: 'new.service' },
+    ];
+    const state = fold([...running(), ...cordoned('m2', 'm3'), evicted('m1'), { ...placed(web, 'm2'), awaits: 'm1' }]);
+    const moment = { seq, at: seq };
+    for (const event of [evicted('m2'), ...replacing]) evolve(state, event, moment);
+    assert.deepEqual(
+      reconcile(state, { includeWaiting: true, moment }).map(
+        (task) => `${task.type} ${'machine' in task ? task.machine : ''}`,
+      ),
+      ['UnitPlaced m1', 'UnitPlaced m1', 'UnitEvicted m1', 'UnitLeftWaiting '],
+    );
+    evolve(state, { type: 'MachineUncordoned', machine: 'm2' }, { seq: seq + 1, at: seq });
+    assert.equal(placeIn(state), 'm2 after m1');
   });
 
   test('waits for nothing where nothing of it runs: a timer, a copy of a global unit, one whose lease has ended', () => {

@@ -4,7 +4,8 @@ import type { ClusterEvent, Event, MachineFacts } from '../../../shared/domain/e
 import type { Placement, Resources } from '../../../shared/domain/unitSpec.ts';
 import { fold } from '../../../test/support/deciderSpec.ts';
 import { joined, placed, submission, submitted } from '../../../test/support/samples.ts';
-import { makesRoom, reconcile } from './reconcile.ts';
+import { reconcile } from './reconcile.ts';
+import { makesRoom } from './room.ts';
 import type { Task } from './work.ts';
 
 const launch = (unit: string): ClusterEvent => ({ type: 'UnitLaunchRequested', unit });

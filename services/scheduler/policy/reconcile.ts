@@ -1,8 +1,7 @@
 import type { Moment } from '../../../shared/domain/cluster.ts';
 import type { ClusterState, UnitRecord } from '../../../shared/domain/clusterState.ts';
-import type { ClusterEvent } from '../../../shared/domain/events.ts';
 import { followedBy } from '../../../shared/domain/following.ts';
-import { awaitedBy, endAwaitsOfLost, type Left } from './awaiting.ts';
+import { awaitedBy, endAwaitsOfLost } from './awaiting.ts';
 import { drainMachines } from './draining.ts';
 import { fits, rejects, stillFits } from './filters.ts';
 import { pickBesideOpponents, stopOpponents } from './opposing.ts';
@@ -13,18 +12,14 @@ import { evictReplaced, placeOfReplaced } from './replacing.ts';
 import { depthOf, placesOfFollowers, welcomesFollowers } from './requiring.ts';
 import { reschedule } from './rescheduling.ts';
 import { rollOut } from './rolling.ts';
-import { countReason, type Destination, type Task, Work } from './work.ts';
+import { countReason, type Destination, type Task, Work, type WorkOptions } from './work.ts';
 
-export interface ReconcileOptions {
+export interface ReconcileOptions extends WorkOptions {
   /** Also look again at units that found no machine before: something has changed that may have made room. */
   includeWaiting: boolean;
-  /** Stop after so many tasks; the rest is still pending and comes next time. */
-  maxTasks: number;
   moment: Moment;
   /** What a rebalance looks for from round to round; default: all at once. */
   search?: SlicedSearch;
-  /** The places that units have lost earlier in the same round. */
-  left?: Left;
 }
 
 /**
@@ -32,7 +27,7 @@ export interface ReconcileOptions {
  * are those whose place the state itself knows to be open. `state` is a draft; the tasks are applied to it.
  */
 export function reconcile(state: ClusterState, options: ReconcileOptions): Task[] {
-  const work = new Work(state, options.moment, options.maxTasks, options.left);
+  const work = new Work(state, options.moment, options);
   endAwaitsOfLost(work);
   placeAll(work, [...state.pending.keys(), ...(options.includeWaiting ? state.waiting.keys() : [])]);
   reschedule(work);
@@ -92,7 +87,7 @@ function placeOnce(work: Work, unit: UnitRecord): void {
   if (!winner) return leaveWaiting(work, unit, rejected);
   const { machine, score } = winner;
   const reason = state.pending.get(unit.name) ?? state.waiting.get(unit.name)?.why ?? '';
-  const awaited = awaitedBy(state, unit, machine.machine, work.left);
+  const awaited = awaitedBy(state, unit, machine.machine);
   const awaits = awaited === undefined ? {} : { awaits: awaited };
   work.apply({ type: 'UnitPlaced', unit: unit.name, machine: machine.machine, reason, score, rejected, ...awaits });
   evictReplaced(work, unit, machine.machine);
@@ -174,45 +169,3 @@ function sameCounts(a: Readonly<Record<string, number>>, b: Readonly<Record<stri
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
-
-/**
- * Whether the event may make room for a unit that found none before, or change why there is none. A unit that has no
- * machine, and nothing to do with other ones, does neither: thousands that wait are not looked at anew for each that comes.
- * @param state before it and, asked once more, after it: a new version may end what the old one had to do with others.
- */
-export function makesRoom(state: ClusterState, event: ClusterEvent): boolean {
-  if (!roomMakers.has(event.type)) return false;
-  return !('unit' in event && wishes.has(event.type)) || concernsOthers(state, event.unit);
-}
-
-function concernsOthers({ units, dependents, followers }: ClusterState, name: string): boolean {
-  const { machines = {}, dependencies } = units.get(name) ?? {};
-  const isNamed = dependents.get(name).size > 0 || followers.get(name).size > 0;
-  return Object.keys(machines).length > 0 || dependencies !== undefined || isNamed;
-}
-
-const roomMakers: ReadonlySet<string> = new Set([
-  'MachineJoined',
-  'MachineMetadataChanged',
-  'MachineUncordoned',
-  'MachineLost',
-  'MachineLeft',
-  'UnitSubmitted',
-  'UnitDestroyed',
-  'UnitUnloadRequested',
-  'UnitLoadRequested',
-  'UnitLaunchRequested',
-  'UnitEvicted',
-  'UnitLeaseEnded',
-  'UnitMayReturn',
-  // These take room: those that wait are told why they wait now.
-  'MachineCordoned',
-  'UnitPlaced',
-] satisfies ClusterEvent['type'][]);
-
-/** Of these nobody takes note who has nothing to do with the unit. */
-const wishes: ReadonlySet<string> = new Set([
-  'UnitSubmitted',
-  'UnitLoadRequested',
-  'UnitLaunchRequested',
-] satisfies ClusterEvent['type'][]);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Dependencies } from '../../../shared/domain/dependencies.ts';
 import type { ClusterEvent, Event } from '../../../shared/domain/events.ts';
 import type { Placement } from '../../../shared/domain/unitSpec.ts';
 import { fold, given } from '../../../test/support/deciderSpec.ts';
@@ -77,6 +78,34 @@ test('a chain of replacements comes to an end, each on a machine of its own', ()
   ]);
 });
 
+test('a circle in which units leave because what they follow is sent away is refused, too, and says how', () => {
+  const unit = (name: string, placement: Partial<Placement>, dependencies?: Dependencies) => {
+    return { name, submission: submission(name, placement, dependencies ? { dependencies } : {}) };
+  };
+  const a = unit('a.service', { replaces: ['x.service'] });
+  const x = unit('x.service', { replaces: ['db.service'] });
+  const app = unit('app.service', { replaces: ['a.service'] }, { Requires: ['web.service'] });
+  const web = unit('web.service', { machineOf: 'db.service' });
+  const db = unit('db.service', {});
+  const all = [a, x, app, web, db];
+  const details = [
+    'a.service replaces x.service',
+    'x.service replaces db.service, and app.service is where that is',
+    'app.service replaces a.service',
+  ];
+  for (const last of all) {
+    const known = all.filter((one) => one !== last).map(({ submission }) => submitted(submission));
+    given(...known)
+      .when({ type: 'SubmitUnits', units: [last] })
+      .isRefused('invalid-unit', /^units replace each other in a circle: /, last === a ? details : [/ /, / /, / /]);
+    if (last === web || last === db) continue;
+    const apart = unit(last.name, {}, last.submission.dependencies);
+    given(...known)
+      .when({ type: 'SubmitUnits', units: [apart] })
+      .leadsTo(submitted(apart.submission));
+  }
+});
+
 test('a circle of replacements is refused, with the circle; a glob that matches the unit itself is none', () => {
   const unit = (name: string, ...replaces: string[]) => ({ name, submission: submission(name, { replaces }) });
   given(
@@ -84,10 +113,14 @@ test('a circle of replacements is refused, with the circle; a glob that matches 
     submitted(submission('b.service', { replaces: ['c*'] })),
   )
     .when({ type: 'SubmitUnits', units: [unit('c.service', 'a.service')] })
-    .isRefused('invalid-unit', /in a circle: c\.service → a\.service → b\.service → c\.service/);
+    .isRefused('invalid-unit', /in a circle: c\.service → a\.service → b\.service → c\.service/, [
+      'c.service replaces a.service',
+      'a.service replaces b.service',
+      'b.service replaces c.service',
+    ]);
   given()
     .when({ type: 'StartUnits', units: [unit('a.service', 'b*'), unit('b.service', 'a*')] })
-    .isRefused('invalid-unit', /a\.service → b\.service → a\.service/);
+    .isRefused('invalid-unit', /a\.service → b\.service → a\.service/, [/a.* replaces b/, /b.* replaces a/]);
   given()
     .when({ type: 'SubmitUnits', units: [unit('a.service', 'a*')] })
     .leadsTo(submitted(submission('a.service', { replaces: ['a*'] })));

@@ -117,6 +117,17 @@ describe('a unit that others require', () => {
     assert.deepEqual(tasks([...machines, ...filled, ...db, ...many]).slice(0, 1), ['db → m1']);
   });
 
+  test('is everywhere where it is global, also where global ones that require it in turn cannot follow', () => {
+    const machines = [joined('m1'), joined('m2', { runtimes: ['process', 'docker'] })];
+    const everywhere = { where: { global: true } };
+    const a = started('a', { ...everywhere, says: { Requires: ['b'], RequiredBy: ['b'] } });
+    const b = started('b', { where: { global: true, runtimes: ['docker'] } });
+    assert.deepEqual(
+      tasks([...machines, ...a, ...b]).filter((task) => task.includes('→')),
+      ['a → m1', 'a → m2', 'b → m2'],
+    );
+  });
+
   test('does not wait for what no machine takes anyway', () => {
     const nowhere = { ...needsDb, where: { machineId: 'm9' } };
     assert.deepEqual(tasks([...two, ...started('db'), ...started('web', nowhere)]).slice(0, 1), ['db → m1']);

@@ -1,5 +1,5 @@
 import type { ClusterState, UnitRecord } from '../../../shared/domain/clusterState.ts';
-import type { ReportedState } from '../../../shared/domain/events.ts';
+import type { ClusterEvent, ReportedState } from '../../../shared/domain/events.ts';
 import { isRejection } from '../../../shared/domain/rejection.ts';
 import type { Rollout } from '../../../shared/domain/rollout.ts';
 import { decideUnits, isWell } from '../../../shared/domain/unit.ts';
@@ -87,10 +87,25 @@ function stepOn(work: Work, id: string, rollout: Rollout, names: string[]): void
       replace: true,
     });
     if (isRejection(events)) continue;
-    for (const event of events) {
-      if (event.type === 'UnitSubmitted' || event.type === 'UnitEvicted') work.apply(event);
-    }
+    for (const event of events) if (isStep(event)) work.apply(event);
   }
+}
+
+/** What comes with a new version of a unit that is launched. */
+type StepEvent = Extract<
+  ClusterEvent,
+  { type: 'UnitSubmitted' | 'UnitEvicted' | 'UnitLoadRequested' | 'UnitLaunchRequested' }
+>;
+
+const stepTypes = new Set([
+  'UnitSubmitted',
+  'UnitEvicted',
+  'UnitLoadRequested',
+  'UnitLaunchRequested',
+] satisfies StepEvent['type'][]) as ReadonlySet<string>;
+
+function isStep(event: ClusterEvent): event is StepEvent {
+  return stepTypes.has(event.type);
 }
 
 function versionFor(rollout: Rollout, unit: string) {

@@ -1,11 +1,11 @@
-import { evolve, type Moment } from '../../../shared/domain/cluster.ts';
+import type { Moment } from '../../../shared/domain/cluster.ts';
 import type { ClusterState, MachineRecord, UnitRecord } from '../../../shared/domain/clusterState.ts';
 import type { ClusterEvent } from '../../../shared/domain/events.ts';
-import { type Left, noteLeft } from './awaiting.ts';
 import { rejects } from './filters.ts';
 import { Heap } from './heap.ts';
 import { compareRanked, hasPreferences, type Ranked, scoreAll } from './ranking.ts';
 import { Ranking } from './readyMachines.ts';
+import { Room } from './room.ts';
 import { Siblings } from './siblings.ts';
 
 /** What is to be done so that the units are where they should be; each task is the event that will record it. */
@@ -18,6 +18,7 @@ export type Task = Extract<
         | 'UnitAwaitEnded'
         | 'UnitLeftWaiting'
         | 'UnitLoadRequested'
+        | 'UnitLaunchRequested'
         | 'MachineDrained'
         | 'RebalanceEnded'
         | 'UnitSubmitted'
@@ -27,12 +28,19 @@ export type Task = Extract<
   | { rollout: string }
 >;
 
+export interface WorkOptions {
+  /** Stop after so many tasks; the rest is still pending and comes next time. */
+  maxTasks?: number;
+  /** Is told of every task. */
+  room?: Room;
+}
+
 /** A draft of the state, what was done to it so far, and the machines as they rank now. */
 export class Work {
   readonly state: ClusterState;
   readonly tasks: Task[] = [];
   readonly moment: Moment;
-  readonly left: Left;
+  readonly #room: Room;
   readonly #maxTasks: number;
   #ranking: Ranking | null = null;
   #siblings: Siblings | null = null;
@@ -42,11 +50,11 @@ export class Work {
     return desired === 'launched' && goal === this.moment.seq && Object.keys(machines).length === 0;
   }
 
-  constructor(state: ClusterState, moment: Moment, maxTasks = Number.POSITIVE_INFINITY, left: Left = new Map()) {
+  constructor(state: ClusterState, moment: Moment, { maxTasks = Infinity, room = new Room() }: WorkOptions = {}) {
     this.state = state;
     this.moment = moment;
-    this.left = left;
     this.#maxTasks = maxTasks;
+    this.#room = room;
   }
 
   get isFull(): boolean {
@@ -55,9 +63,8 @@ export class Work {
 
   apply(task: Task): void {
     this.tasks.push(task);
-    noteLeft(this.left, this.state, task, this.moment.seq);
     const before = this.#machinesOf(task);
-    evolve(this.state, task, this.moment);
+    this.#room.evolve(this.state, task, this.moment);
     if ('unit' in task) this.#siblings?.moved(task.unit, before, this.#machinesOf(task));
     if (!('machine' in task)) return;
     const machine = this.state.machines.get(task.machine);
