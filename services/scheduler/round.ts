@@ -9,6 +9,7 @@ import type { EndedCopy } from './copyWatch.ts';
 import { handleCommand } from './handleCommand.ts';
 import type { EndedLease } from './leaseWatch.ts';
 import { touchedBy } from './policy/assignment.ts';
+import { type Left, noteLeft } from './policy/awaiting.ts';
 import type { SlicedSearch } from './policy/rebalancing.ts';
 import { reconcile } from './policy/reconcile.ts';
 import { Room } from './policy/room.ts';
@@ -56,6 +57,7 @@ export class Round {
   readonly #causes = new Set<string>();
   readonly #causeOfUnit = new Map<string, string>();
   readonly #room = new Room();
+  readonly #left: Left = new Map();
   #cause: string | null = null;
   #bytes = 0;
 
@@ -127,7 +129,7 @@ export class Round {
   place(roomMade: boolean): void {
     const includeWaiting = roomMade || this.#room.isMade;
     const { maxTasks, search } = this.#limits;
-    const options = { includeWaiting, maxTasks, search, moment: this.#moment, room: this.#room };
+    const options = { includeWaiting, maxTasks, search, moment: this.#moment, room: this.#room, left: this.#left };
     const [only = generalCause, ...others] = this.#causes;
     const otherwise = others.length === 0 ? only : generalCause;
     for (const task of reconcile(this.#draft, options)) {
@@ -149,6 +151,7 @@ export class Round {
   #add(event: ClusterEvent, cause: string): void {
     this.#causes.add(cause);
     for (const machine of touchedBy(this.#draft, event)) this.touched.add(machine);
+    noteLeft(this.#left, this.#draft, event, this.#moment.seq);
     this.#room.evolve(this.#draft, event, this.#moment);
     if ('unit' in event) this.#causeOfUnit.set(event.unit, cause);
     this.#record(event, cause);

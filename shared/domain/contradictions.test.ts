@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { fold } from '../../test/support/deciderSpec.ts';
 import { stateOf, withFullNames } from '../../test/support/dependentUnits.ts';
-import { submission } from '../../test/support/samples.ts';
+import { submission, submitted } from '../../test/support/samples.ts';
 import { refuseContradictions } from './contradictions.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Placement } from './unitSpec.ts';
@@ -50,6 +51,29 @@ describe('units that wait for each other in a circle', () => {
 
   test('are only those that are ordered: units may require each other', () => {
     assert.deepEqual(said({ a: { Requires: ['b'], After: ['b'] }, b: { BindsTo: ['a'] } }), []);
+  });
+});
+
+describe('units that follow each other in a circle of MachineOf=', () => {
+  const follows = (name: string) => ({ where: { machineOf: `${name}.service` } });
+
+  test('are refused with the whole way, together or when the last one comes', () => {
+    const words = [
+      'units follow each other in a circle: a.service → b.service → c.service → a.service',
+      'a.service says MachineOf=b.service',
+      'b.service says MachineOf=c.service',
+      'c.service says MachineOf=a.service',
+    ];
+    const all = { a: follows('b'), b: follows('c'), c: follows('a') };
+    assert.deepEqual(said(all), words);
+    const last = submission('a.service', all.a.where);
+    const known = [submission('b.service', all.b.where), submission('c.service', all.c.where)];
+    const refusal = refuseContradictions(fold(known.map(submitted)), [{ name: last.name, submission: last }]);
+    assert.deepEqual([refusal?.message, ...(refusal?.details ?? [])], words);
+  });
+
+  test('are none where the last one goes by itself', () => {
+    assert.deepEqual(said({ a: follows('b'), b: follows('c'), c: {} }), []);
   });
 });
 

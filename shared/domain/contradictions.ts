@@ -11,7 +11,8 @@ export function refuseContradictions(state: ClusterState, refs: readonly UnitRef
   const coming = refs.filter(({ submission }) => submission !== undefined).map(({ name }) => name);
   const graph = new UnitGraph(state, refs, { withUnloaded: true });
   const involved = coming.filter((name) => isInvolved(state, graph, name));
-  if (involved.length === 0) return null;
+  const following = refuseFollowing(graph, coming);
+  if (following || involved.length === 0) return following;
   const cycles = orderingCycles(graph, involved);
   const details = [...cycles.flatMap((cycle) => cycle.details), ...new Set(involved.flatMap((n) => apart(graph, n)))];
   if (details.length === 0) return null;
@@ -26,6 +27,22 @@ export function refuseContradictions(state: ClusterState, refs: readonly UnitRef
 export function isInvolved(state: ClusterState, graph: UnitGraph, name: string): boolean {
   const isNamed = state.dependents.get(name).size > 0 || state.followers.get(name).size > 0;
   return isNamed || Object.keys(graph.dependenciesOf(name)).length > 0;
+}
+
+/** Units that say of each other that they are where the other one is: none of them says where. */
+function refuseFollowing(graph: UnitGraph, coming: readonly string[]): Rejection | null {
+  for (const name of coming) {
+    const path = [name];
+    let next = graph.placementOf(name)?.machineOf;
+    while (next !== undefined && !path.includes(next)) {
+      path.push(next);
+      next = graph.placementOf(next)?.machineOf;
+    }
+    if (next !== name) continue;
+    const details = path.map((unit, at) => `${unit} says MachineOf=${path[at + 1] ?? name}`);
+    return reject('invalid-unit', `units follow each other in a circle: ${[...path, name].join(' → ')}`, details);
+  }
+  return null;
 }
 
 interface Cycle {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type Left, noteLeft } from '../../services/scheduler/policy/awaiting.ts';
 import { type ReconcileOptions, reconcile } from '../../services/scheduler/policy/reconcile.ts';
 import { Room } from '../../services/scheduler/policy/room.ts';
 import type { Task } from '../../services/scheduler/policy/work.ts';
@@ -48,10 +49,13 @@ export class PlayedCluster {
     const at = 1_000 * seq;
     const tried = draft(this.state);
     const room = new Room();
+    const left: Left = new Map();
     for (const event of events) {
-      if (!isNodeEvent(event)) room.evolve(tried, event, { seq, at });
+      if (isNodeEvent(event)) continue;
+      noteLeft(left, tried, event, seq);
+      room.evolve(tried, event, { seq, at });
     }
-    const tasks = reconcileAll(tried, seq, { includeWaiting: this.#roomMade || room.isMade, room });
+    const tasks = reconcileAll(tried, seq, { includeWaiting: this.#roomMade || room.isMade, room, left });
     this.#roomMade = room.isMade;
     if (events.length + tasks.length === 0) return false;
     const commit = { at, events: [...events, ...tasks], ...(isCommand ? { commands: [{ id: `c${seq}` }] } : {}) };

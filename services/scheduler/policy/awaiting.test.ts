@@ -45,6 +45,11 @@ describe('a unit that is placed anew', () => {
     assert.equal(placeAfter(...running(), told('m1'), ...cordoned('m1'), evicted('m1')), 'm2 after m1');
   });
 
+  test('waits for that one first, also where another machine tells of a copy', () => {
+    const stray = [...running(), told('m3'), told('m1'), ...cordoned('m3')];
+    assert.equal(placeAfter(...stray, drained), 'm2 after m1');
+  });
+
   test('waits for no machine that is lost', () => {
     assert.equal(placeAfter(...running(), told('m1'), lost), 'm2');
     assert.equal(placeAfter(...running(), told('m1'), unloaded, lost, launched), 'm2');

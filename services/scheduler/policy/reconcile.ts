@@ -87,7 +87,7 @@ function placeOnce(work: Work, unit: UnitRecord): void {
   if (!winner) return leaveWaiting(work, unit, rejected);
   const { machine, score } = winner;
   const reason = state.pending.get(unit.name) ?? state.waiting.get(unit.name)?.why ?? '';
-  const awaited = awaitedBy(state, unit, machine.machine);
+  const awaited = awaitedBy(state, unit, machine.machine, work.left);
   const awaits = awaited === undefined ? {} : { awaits: awaited };
   work.apply({ type: 'UnitPlaced', unit: unit.name, machine: machine.machine, reason, score, rejected, ...awaits });
   evictReplaced(work, unit, machine.machine);

@@ -1,6 +1,7 @@
 import type { Moment } from '../../../shared/domain/cluster.ts';
 import type { ClusterState, MachineRecord, UnitRecord } from '../../../shared/domain/clusterState.ts';
 import type { ClusterEvent } from '../../../shared/domain/events.ts';
+import { type Left, noteLeft } from './awaiting.ts';
 import { rejects } from './filters.ts';
 import { Heap } from './heap.ts';
 import { compareRanked, hasPreferences, type Ranked, scoreAll } from './ranking.ts';
@@ -33,6 +34,8 @@ export interface WorkOptions {
   maxTasks?: number;
   /** Is told of every task. */
   room?: Room;
+  /** The places that units have lost earlier in the same round. */
+  left?: Left;
 }
 
 /** A draft of the state, what was done to it so far, and the machines as they rank now. */
@@ -40,6 +43,7 @@ export class Work {
   readonly state: ClusterState;
   readonly tasks: Task[] = [];
   readonly moment: Moment;
+  readonly left: Left;
   readonly #room: Room;
   readonly #maxTasks: number;
   #ranking: Ranking | null = null;
@@ -50,11 +54,16 @@ export class Work {
     return desired === 'launched' && goal === this.moment.seq && Object.keys(machines).length === 0;
   }
 
-  constructor(state: ClusterState, moment: Moment, { maxTasks = Infinity, room = new Room() }: WorkOptions = {}) {
+  constructor(
+    state: ClusterState,
+    moment: Moment,
+    { maxTasks = Infinity, room = new Room(), left = new Map() }: WorkOptions = {},
+  ) {
     this.state = state;
     this.moment = moment;
     this.#maxTasks = maxTasks;
     this.#room = room;
+    this.left = left;
   }
 
   get isFull(): boolean {
@@ -63,6 +72,7 @@ export class Work {
 
   apply(task: Task): void {
     this.tasks.push(task);
+    noteLeft(this.left, this.state, task, this.moment.seq);
     const before = this.#machinesOf(task);
     this.#room.evolve(this.state, task, this.moment);
     if ('unit' in task) this.#siblings?.moved(task.unit, before, this.#machinesOf(task));
