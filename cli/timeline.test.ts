@@ -43,6 +43,16 @@ test('reports are told in the words of systemd', () => {
   );
 });
 
+test('a step of a rollout says what was replaced, and what cannot be', () => {
+  const step = { type: 'RolloutStepped', rollout: 'r' } as const;
+  const replaced = 'a.service replaced as their rollout goes on';
+  assert.equal(describeEvent({ ...step, units: ['a.service'] }), replaced);
+  const refused = { 'b.service': 'it would be in a circle' };
+  const not = 'b.service cannot be replaced: it would be in a circle';
+  assert.equal(describeEvent({ ...step, units: ['a.service'], refused }), `${replaced}; ${not}`);
+  assert.equal(describeEvent({ ...step, units: [], refused }), not);
+});
+
 test('times sort as text', () => {
   const times = [0, 1, 999, 1000, 60_000, 3_600_000, 86_400_000 * 40].map(formatTime);
   assert.deepEqual([...times].sort(), times);

@@ -55,7 +55,7 @@ export function describeEvent(event: Event): string {
     case 'RolloutStarted':
       return `${event.units.map(({ name }) => name).join(' ')} shall be replaced, ${event.maxUnavailable} at a time`;
     case 'RolloutStepped':
-      return `${event.units.join(' ')} replaced as their rollout goes on`;
+      return describeStep(event);
     case 'RolloutUnitsWell':
       return `${event.units.map(({ unit }) => unit).join(' ')} seen well`;
     case 'RolloutTurned':
@@ -192,6 +192,12 @@ function describeTrigger({
   const what = started.length > 0 ? [`${who} starts ${started.join(' ')}`] : [];
   const not = Object.entries(refused).map(([name, why]) => `${who} cannot start ${name}: ${why}`);
   return `${unit} ${how}: ${[...what, ...not].join('; ')}`;
+}
+
+function describeStep({ units, refused = {} }: Extract<Event, { type: 'RolloutStepped' }>): string {
+  const given = units.length > 0 ? [`${units.join(' ')} replaced as their rollout goes on`] : [];
+  const not = Object.entries(refused).map(([name, why]) => `${name} cannot be replaced: ${why}`);
+  return [...given, ...not].join('; ');
 }
 
 function ignoring(unsupported: readonly string[] = []): string {

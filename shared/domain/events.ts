@@ -25,8 +25,8 @@ export type ClusterEvent =
   | { type: 'MachineUncordoned'; machine: string }
   /** These units, which run, get new versions a few at a time; the versions that they have now are kept with it. */
   | ({ type: 'RolloutStarted'; rollout: string; units: UnitSubmission[] } & RolloutTerms)
-  /** These units are given the version that they are to have. */
-  | { type: 'RolloutStepped'; rollout: string; units: string[] }
+  /** These units are given the version that they are to have. `refused`: those that cannot have it, and why; absent: none. */
+  | { type: 'RolloutStepped'; rollout: string; units: string[]; refused?: Record<string, string> }
   /** They are well, and have been in the same state since then, as their nodes say. */
   | { type: 'RolloutUnitsWell'; rollout: string; units: { unit: string; since: number }[] }
   /** A unit has failed: those that were changed get their old version back. */

@@ -6,6 +6,7 @@ type Token = { kind: 'any' } | { kind: 'one'; matches: (char: string) => boolean
 
 /** Whether the whole text matches; a pattern that {@link globProblem} objects to matches only itself. */
 export function matchesGlob(pattern: string, text: string): boolean {
+  if (!/[*?[]/.test(pattern)) return pattern === text;
   const tokens = tokenize(pattern);
   return tokens === null ? pattern === text : matchTokens(tokens, Array.from(text));
 }

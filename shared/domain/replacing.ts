@@ -26,10 +26,10 @@ export function refuseCircle(state: ClusterState, refs: readonly UnitRef[]): Rej
   const replacing = [...new Set([...[...state.units.values()].map(({ name }) => name), ...coming])].filter(isReplacing);
   const leaving = new Map(replacing.map((name) => [name, [name, ...leadersOf(graph, name)]]));
   for (const start of starts) {
-    const circle = findCircle({ graph, leaving }, [{ unit: start, how: '' }]);
+    const circle = findCircle({ graph, leaving }, start);
     if (circle === null) continue;
-    const path = circle.map(({ unit }) => unit).join(' → ');
-    const details = circle.slice(1).map(({ how }) => how);
+    const path = [start, ...circle.map(({ unit }) => unit)].join(' → ');
+    const details = circle.map(({ how }) => how);
     return reject('invalid-unit', `units replace each other in a circle: ${path}`, details);
   }
   return null;
@@ -46,28 +46,35 @@ interface Replacing {
   leaving: ReadonlyMap<string, readonly string[]>;
 }
 
-/** A unit, and why the one before it in a path sends it away. */
+/** A unit that is sent away, by whom, and why. */
 interface Step {
   unit: string;
+  by: string;
   how: string;
 }
 
-/** From the first of the path back to it, or null. */
-function findCircle(replacing: Replacing, path: Step[], seen = new Set<string>()): Step[] | null {
-  const first = path[0]?.unit ?? '';
-  const last = path.at(-1)?.unit ?? '';
-  const placement = replacing.graph.placementOf(last);
-  if (!placement) return null;
-  for (const [unit, leaving] of replacing.leaving) {
-    const sent = leaving.find((name) => replaces(placement, last, name));
-    if (sent === undefined) continue;
-    const how = `${last} replaces ${sent}${sent === unit ? '' : `, and ${unit} is where that is`}`;
-    const longer = [...path, { unit, how }];
-    if (unit === first) return longer;
-    if (seen.has(unit)) continue;
-    seen.add(unit);
-    const circle = findCircle(replacing, longer, seen);
-    if (circle) return circle;
+/** The steps from a unit back to it, or null. */
+function findCircle({ graph, leaving }: Replacing, start: string): Step[] | null {
+  const found = new Map<string, Step>();
+  const open = [start];
+  for (const by of open) {
+    const placement = graph.placementOf(by);
+    if (!placement?.replaces) continue;
+    for (const [unit, names] of leaving) {
+      const sent = found.has(unit) ? undefined : names.find((name) => replaces(placement, by, name));
+      if (sent === undefined) continue;
+      const how = `${by} replaces ${sent}${sent === unit ? '' : `, and ${unit} is where that is`}`;
+      found.set(unit, { unit, by, how });
+      open.push(unit);
+    }
+    if (found.has(start)) return stepsTo(start, found);
   }
   return null;
+}
+
+function stepsTo(start: string, found: ReadonlyMap<string, Step>): Step[] {
+  const steps: Step[] = [];
+  for (let step = found.get(start); step; step = step.by === start ? undefined : found.get(step.by))
+    steps.unshift(step);
+  return steps;
 }

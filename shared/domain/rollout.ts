@@ -21,13 +21,18 @@ export interface Rollout extends RolloutTerms {
   readonly changed: Readonly<Record<string, number>>;
   /** By unit: when it was first seen well since, ms since 1970, and the state (its `since`) in which it was. */
   readonly well: Readonly<Record<string, { readonly at: number; readonly since: number }>>;
+  /** By unit: why the cluster does not take the version that it is to have now; absent: it took all. */
+  readonly refused?: Readonly<Record<string, string>>;
   /** Why the units get their old version back; absent: they do not. */
   readonly turned?: string;
   /** Absent: it is under way. */
   readonly ended?: { readonly outcome: RolloutOutcome; readonly reason: string };
 }
 
-/** `replaced`: all have the new version. `rolled-back`: all that had it have the old one again. `stopped`: each has the one that it had. */
+/**
+ * `replaced`: all have the new version. `rolled-back`: all that had it have the old one again, but for those that the
+ * reason names, whose old one is refused. `stopped`: each has the one that it had.
+ */
 export type RolloutOutcome = 'replaced' | 'rolled-back' | 'stopped';
 
 /** The replacements of these units that are under way do not go on; other units that take part in them are meant, too. */
@@ -107,14 +112,18 @@ export function evolveRollout(state: ClusterState, event: RolloutEvent, at: numb
   if (!rollout || rollout.ended) return;
   const change = (changes: Partial<Rollout>) => state.rollouts.set(event.rollout, { ...rollout, ...changes });
   switch (event.type) {
-    case 'RolloutStepped':
-      return change({ changed: { ...rollout.changed, ...Object.fromEntries(event.units.map((unit) => [unit, at])) } });
+    case 'RolloutStepped': {
+      const changed = { ...rollout.changed, ...Object.fromEntries(event.units.map((unit) => [unit, at])) };
+      return change({ changed, ...(event.refused ? { refused: { ...rollout.refused, ...event.refused } } : {}) });
+    }
     case 'RolloutUnitsWell': {
       const seen = event.units.map(({ unit, since }) => [unit, { at, since }]);
       return change({ well: { ...rollout.well, ...Object.fromEntries(seen) } });
     }
-    case 'RolloutTurned':
-      return change({ turned: event.reason, changed: {}, well: {} });
+    case 'RolloutTurned': {
+      const { refused: _, ...rest } = rollout;
+      return state.rollouts.set(event.rollout, { ...rest, turned: event.reason, changed: {}, well: {} });
+    }
     case 'RolloutEnded':
       return change({ ended: { outcome: event.outcome, reason: event.reason } });
     default:

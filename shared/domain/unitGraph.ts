@@ -20,6 +20,8 @@ export class UnitGraph {
   /** What comes goes before what is known. */
   readonly #coming = new Map<string, NonNullable<UnitRef['submission']>>();
   readonly #mentions = new Index();
+  /** By unit: those that are coming and say `MachineOf=` of it. */
+  readonly #following = new Index();
   readonly #withUnloaded: boolean;
 
   /** `withUnloaded`: what `[Install]` of units says that are not loaded counts too. */
@@ -29,6 +31,8 @@ export class UnitGraph {
     for (const { name, submission } of refs) {
       if (submission === undefined) continue;
       this.#coming.set(name, submission);
+      const { machineOf } = submission.placement;
+      if (machineOf !== undefined) this.#following.add(machineOf, name);
       for (const other of indexKeys(submission.dependencies)) this.#mentions.add(other, name);
     }
   }
@@ -81,11 +85,8 @@ export class UnitGraph {
   }
 
   neededBy(name: string): string[] {
-    const coming = [...this.#coming]
-      .filter(([, { placement }]) => placement.machineOf === name)
-      .map(([other]) => other);
     const known = [...this.#state.followers.get(name)].filter((other) => !this.#coming.has(other));
-    return [...this.relatedTo(name, hardKinds), ...known, ...coming];
+    return [...this.relatedTo(name, hardKinds), ...known, ...this.#following.get(name)];
   }
 
   #naming(name: string, kind: DependencyKind | undefined): string[] {

@@ -185,6 +185,55 @@ describe('a rolling replacement', () => {
     assert.deepEqual(cluster.bodies(), ['b', 'c', '-', 'a']);
   });
 
+  test('turns where a new version is refused beside the versions of the others, and says why', () => {
+    const [first, second] = [nameOf(1), nameOf(2)];
+    const cluster = new Played([first, second]);
+    const replacing = (name: string, other: string, body: string) => ({
+      name,
+      submission: submission(name, { replaces: [other] }, { body }),
+    });
+    cluster.tell(submitted(replacing(second, first, 'a').submission));
+    cluster.becomes(second, 'active');
+    const units = [replacing(first, second, 'b'), { name: second, submission: versionOf(second, 'b') }];
+    const events = decideRollout(cluster.state, 'to-b', { units, terms });
+    assert.ok(!isRejection(events), 'together they may be');
+    cluster.tell(...events);
+    const why =
+      `units replace each other in a circle: ${first} → ${second} → ${first}; ` +
+      `${first} replaces ${second}; ${second} replaces ${first}`;
+    assert.deepEqual(cluster.round(), [
+      { type: 'RolloutStepped', rollout: 'to-b', units: [], refused: { [first]: why } },
+    ]);
+    const reason = `${first} cannot have its new version: ${why}`;
+    assert.deepEqual(cluster.round(), [
+      { type: 'RolloutTurned', rollout: 'to-b', reason },
+      { type: 'RolloutEnded', rollout: 'to-b', outcome: 'rolled-back', reason },
+    ]);
+    assert.deepEqual([cluster.round(), cluster.bodies()], [[], ['a', 'a']]);
+  });
+
+  test('ends where an old version is refused on the way back, and says who keeps the new one', () => {
+    const [first, second] = [nameOf(1), nameOf(2)];
+    const cluster = new Played([first, second]);
+    cluster.tell(submitted(submission(first, { replaces: ['late.service'] }, { body: 'a' })));
+    cluster.begin('b', { ...terms, maxUnavailable: 2 });
+    assert.deepEqual(stepped(cluster.round()), [first, second]);
+    cluster.tell(submitted(submission('late.service', { replaces: [first] })));
+    cluster.becomes(second, 'failed');
+    cluster.becomes(first, 'failed');
+    assert.deepEqual(stepped(cluster.round()), [second]);
+    cluster.becomes(second, 'active');
+    cluster.round();
+    cluster.at += 5_000;
+    const [ended, ...others] = cluster.round();
+    assert.ok(ended?.type === 'RolloutEnded' && ended.outcome === 'rolled-back' && others.length === 0);
+    assert.match(
+      ended.reason,
+      /^w@1\.service failed \(exit-code\); w@1\.service cannot have its old version: units repl/,
+    );
+    assert.deepEqual([cluster.round(), cluster.bodies()], [[], ['b', 'a']]);
+  });
+
   test('is refused for units of which another one is under way; new units are started at once', () => {
     const cluster = new Played([1, 2].map(nameOf));
     cluster.begin('b', terms);

@@ -54,12 +54,14 @@ function advance(work: Work, id: string, rollout: Rollout): void {
   const next = [...down.slice(0, Math.max(0, rollout.maxUnavailable - busy)), ...up.slice(0, room)];
   if (next.length > 0) return stepOn(work, id, rollout, next);
   if (busy + down.length + up.length > 0) return;
-  const { turned } = rollout;
-  work.apply(
-    turned === undefined
-      ? { type: 'RolloutEnded', rollout: id, outcome: 'replaced', reason: 'all units are well' }
-      : { type: 'RolloutEnded', rollout: id, outcome: 'rolled-back', reason: turned },
+  const { turned, refused = {} } = rollout;
+  if (turned === undefined) {
+    return work.apply({ type: 'RolloutEnded', rollout: id, outcome: 'replaced', reason: 'all units are well' });
+  }
+  const left = units.flatMap(({ unit, why }) =>
+    Object.hasOwn(refused, unit) && why !== undefined ? [`${unit} ${why}`] : [],
   );
+  work.apply({ type: 'RolloutEnded', rollout: id, outcome: 'rolled-back', reason: [turned, ...left].join('; ') });
 }
 
 function noteWell(work: Work, id: string, rollout: Rollout, units: UnitProgress[]): void {
@@ -71,7 +73,10 @@ function noteWell(work: Work, id: string, rollout: Rollout, units: UnitProgress[
   if (news.length > 0) work.apply({ type: 'RolloutUnitsWell', rollout: id, units: news });
 }
 
-/** Gives these units the version that they are to have, as many as a commit takes. */
+/**
+ * Gives these units the version that they are to have, as many as a commit takes. It may be refused, though all of them
+ * together were not: beside the others' versions of now, or what has come since, it may be impossible.
+ */
 function stepOn(work: Work, id: string, rollout: Rollout, names: string[]): void {
   const submissions = names.flatMap((name) => versionFor(rollout, name)?.target ?? []);
   let text = 0;
@@ -79,16 +84,20 @@ function stepOn(work: Work, id: string, rollout: Rollout, names: string[]): void
     text += submission.text.length;
     return index === 0 || (index < mostStepUnits && text <= mostStepText);
   });
-  work.apply({ type: 'RolloutStepped', rollout: id, units: step.map(({ name }) => name) });
+  const given: string[] = [];
+  const refused: Record<string, string> = {};
   for (const submission of step) {
-    const events = decideUnits(work.state, {
-      type: 'SubmitUnits',
-      units: [{ name: submission.name, submission }],
-      replace: true,
-    });
-    if (isRejection(events)) continue;
+    const { name } = submission;
+    const events = decideUnits(work.state, { type: 'SubmitUnits', units: [{ name, submission }], replace: true });
+    if (isRejection(events)) {
+      refused[name] = [events.message, ...events.details].join('; ');
+      continue;
+    }
+    given.push(name);
     for (const event of events) if (isStep(event)) work.apply(event);
   }
+  const isRefusal = given.length < step.length;
+  work.apply({ type: 'RolloutStepped', rollout: id, units: given, ...(isRefusal ? { refused } : {}) });
 }
 
 /** What comes with a new version of a unit that is launched. */
@@ -120,7 +129,12 @@ function stepOf(state: ClusterState, rollout: Rollout, name: string, at: number)
   const version = versionFor(rollout, name);
   if (!unit || !version || unit.desired !== 'launched') return { step: 'other' };
   const wellSince = wellSinceOf(state, unit);
-  if (unit.hash === version.other.hash) return { step: wellSince === undefined ? 'down' : 'waiting' };
+  if (unit.hash === version.other.hash) {
+    const refusal = rollout.refused?.[name];
+    if (refusal !== undefined)
+      return failed(rollout, `cannot have its ${rollout.turned === undefined ? 'new' : 'old'} version: ${refusal}`);
+    return { step: wellSince === undefined ? 'down' : 'waiting' };
+  }
   if (unit.hash !== version.target.hash) return { step: 'other' };
   const changed = rollout.changed[name];
   // On the way back: it was never changed, or another one failed before its turn had come.
