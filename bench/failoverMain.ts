@@ -1,20 +1,26 @@
 // `npm run bench:failover [-- --trials 10]`: a machine is cut off; how long until its containers run elsewhere? Flotilla
 // and Docker Swarm, on the same engines, in the same run.
-import { parseArgs } from 'node:util';
 import { renderTable } from '../cli/table.ts';
 import { provideBusybox } from '../scripts/lab/engine.ts';
 import { type LabSeat, runInLab } from '../scripts/lab/guard.ts';
 import { sharedHosts, startLab } from '../scripts/lab/lab.ts';
 import { prepareRecord } from '../scripts/lab/workload/units.ts';
+import { flag, readCommandLine, whole } from '../scripts/support/commandLine.ts';
 import { flotilla } from './failover/flotilla.ts';
 import { swarm } from './failover/swarm.ts';
 import { type Contender, trial } from './failover/trials.ts';
 import { median, percentile } from './support/stats.ts';
 
-const { values } = parseArgs({
-  options: { trials: { type: 'string', default: '10' }, 'without-swarm': { type: 'boolean', default: false } },
+const { values } = readCommandLine({
+  command: 'npm run bench:failover',
+  about:
+    'cuts a machine off, and measures how long it takes until its containers run elsewhere; needs root and a Docker engine',
+  options: {
+    trials: whole('N', 'so many times', { min: 1, otherwise: 10 }),
+    'without-swarm': flag('Flotilla alone'),
+  },
 });
-const trials = Number(values.trials);
+const { trials } = values;
 const cases = [
   { what: 'the machine leads nothing', leads: false, goalS: 3 },
   { what: 'it leads: JetStream’s stream, the swarm', leads: true, goalS: 12 },

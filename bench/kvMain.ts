@@ -9,5 +9,5 @@ await runBenches(
     million: () => import('./kvMillion.ts'),
     'check-perf': () => import('./kvCheckPerf.ts'),
   },
-  process.argv.slice(2),
+  { command: 'npm run bench:kv', about: 'measures the key/value store beside a real etcd; needs etcd and etcdctl' },
 );

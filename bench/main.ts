@@ -13,5 +13,5 @@ await runBenches(
     large: () => import('./large.ts'),
     failover: () => import('./failover.ts'),
   },
-  process.argv.slice(2),
+  { command: 'npm run bench', about: 'measures, and prints each figure beside its baseline' },
 );

@@ -1,17 +1,21 @@
 // `npm run check:kv -- --minutes 10 --seed 1`: the linearizability check for as long as you like.
-import { parseArgs } from 'node:util';
 import { checkKv, describeReport } from '../test/linearizability/checkKv.ts';
+import { minutes, readCommandLine, whole } from './support/commandLine.ts';
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string' } } });
-const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 32));
+const { values } = readCommandLine({
+  command: 'npm run check:kv',
+  about:
+    'records what clients see of the key/value store while processes are killed, paused and cut off, and judges it',
+  options: {
+    minutes: minutes('N', 'for about so long', 5),
+    seed: whole('SEED', 'what happens, and when; any other time: by chance', { min: 0, otherwise: undefined }),
+  },
+});
+const seed = values.seed ?? Math.floor(Math.random() * 2 ** 32);
 const roundMs = 20_000;
 /** With what comes after its end: the last words of the stores, and the judgement. */
 const roundAndJudgementMs = 30_000;
-const rounds = Math.max(1, Math.round((Number(values.minutes) * 60_000) / roundAndJudgementMs));
-if (!Number.isFinite(rounds) || !Number.isInteger(seed)) {
-  console.error('usage: npm run check:kv -- [--minutes N] [--seed S]');
-  process.exit(2);
-}
+const rounds = Math.max(1, Math.round((values.minutes * 60_000) / roundAndJudgementMs));
 
 const cleanUps: (() => Promise<void>)[] = [];
 try {

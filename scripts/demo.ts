@@ -11,9 +11,16 @@ import pc from 'picocolors';
 import type { UnitStateView } from '../shared/domain/views.ts';
 import { readClusterFile } from '../shared/embedded/clusterFile.ts';
 import { findOrFetchNatsServer } from '../shared/embedded/fetchNatsServer.ts';
+import { readCommandLine } from './support/commandLine.ts';
 import { killMachineOf } from './support/killMachine.ts';
 import { engineAnswers, provideRedisImage } from './support/redisImage.ts';
 import { capture, heading, say, type } from './support/stage.ts';
+
+readCommandLine({
+  command: 'npm run demo',
+  about: 'shows a cluster of three nodes, a machine that dies, and what the log says of it; takes about a minute',
+  options: {},
+});
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const program = join(root, 'dist/flotilla.js');

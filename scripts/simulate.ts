@@ -1,6 +1,5 @@
 // `npm run simulate -- --seeds 1000`: a thousand bad days of a whole cluster, in virtual time. See docs/simulator.md.
 import { readFile, writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { describeCoverage } from '../test/simulation/coverage.ts';
 import { describeSchedule, describeTimeline, describeViolations } from '../test/simulation/describe.ts';
 import { generateSchedule, kindsOfFaults } from '../test/simulation/generate.ts';
@@ -10,35 +9,45 @@ import { searchInWorkers } from '../test/simulation/parallel.ts';
 import { runSchedule } from '../test/simulation/run.ts';
 import type { Schedule } from '../test/simulation/schedule.ts';
 import { shortest } from '../test/simulation/search.ts';
+import { flag, readCommandLine, refuseCommandLine, text, whole } from './support/commandLine.ts';
 
-const { values } = parseArgs({
+const line = {
+  command: 'npm run simulate',
+  about: 'plays bad days of a whole cluster in virtual time, and says what was broken',
   options: {
-    seeds: { type: 'string', default: '1000' },
-    from: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    schedule: { type: 'string' },
-    workers: { type: 'string', default: '2' },
-    save: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-    mutants: { type: 'boolean', default: false },
-    mutant: { type: 'string' },
-    plot: { type: 'string' },
+    seeds: whole('N', 'so many days', { min: 1, otherwise: 1000 }),
+    from: whole('SEED', 'the first of them', { min: 1, otherwise: 1 }),
+    workers: whole('N', 'so many processes', { min: 1, otherwise: 2 }),
+    seed: whole('SEED', 'that day alone, and where it breaks something the shortest schedule that does', {
+      min: 0,
+      otherwise: undefined,
+    }),
+    schedule: text('FILE', 'the same of a schedule that was saved'),
+    save: text('FILE', 'with --seed or --schedule: keep the shortest schedule there'),
+    trace: flag('with --seed or --schedule: everything that can be seen of the day'),
+    mutants: flag('whether bugs that are made on purpose are found'),
+    mutant: text('WORDS', 'the same of those whose name contains the words'),
+    plot: text('NAME', 'with --mutant: only days with that plot'),
   },
-});
-const [seeds, from, workers] = [Number(values.seeds), Number(values.from), Number(values.workers)];
-if (![seeds, from, workers].every((number) => Number.isInteger(number) && number > 0)) {
-  console.error(
-    'usage: npm run simulate -- [--seeds N] [--from SEED] [--workers N]\n' +
-      '       npm run simulate -- --seed SEED | --schedule FILE [--trace] [--save FILE]\n' +
-      '       npm run simulate -- --mutants | --mutant WORDS [--plot NAME] [--seeds N] [--from SEED] [--workers N]',
-  );
-  process.exit(2);
-}
+};
+const { values } = readCommandLine(line);
+const { seeds, from, workers } = values;
 
 if (values.mutants || values.mutant !== undefined) await huntAll(values.mutant ?? '');
-else if (values.schedule !== undefined) await explain(JSON.parse(await readFile(values.schedule, 'utf8')));
-else if (values.seed !== undefined) await explain(generateSchedule(Number(values.seed)));
+else if (values.schedule !== undefined) await explain(await readSchedule(values.schedule));
+else if (values.seed !== undefined) await explain(generateSchedule(values.seed));
 else await search();
+
+async function readSchedule(file: string): Promise<Schedule> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    return refuseCommandLine(
+      line,
+      `--schedule: ${file} cannot be read: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
 
 async function search(): Promise<void> {
   const started = performance.now();
@@ -65,6 +74,8 @@ async function search(): Promise<void> {
 /** Every mutant whose name contains the words, and the first seed that finds it. */
 async function huntAll(words: string): Promise<void> {
   const left = mutants.filter(({ name }) => name.includes(words));
+  if (left.length === 0)
+    refuseCommandLine(line, `no mutant's name contains "${words}"; --mutants hunts all, with their names`);
   const hunter = async () => {
     for (let mutant = left.shift(); mutant; mutant = left.shift()) {
       const { seed } = mutant;

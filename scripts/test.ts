@@ -1,6 +1,7 @@
 // `npm test [-- pattern…]`: the whole suite, or the files whose path contains one of the patterns.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { readCommandLine, refuseCommandLine } from './support/commandLine.ts';
 import { createTestReport } from './testReport.ts';
 import { runTestFiles } from './testRunner.ts';
 import { filesUnder, prepareTests } from './testSetup.ts';
@@ -8,12 +9,21 @@ import { filesUnder, prepareTests } from './testSetup.ts';
 const testDirs = ['shared', 'services', 'cli', 'scripts', 'bench', 'test'];
 const fileTimeoutMs = 300_000;
 
-const report = createTestReport((line) => console.log(line));
+const line = {
+  command: 'npm test',
+  about: 'runs tests',
+  options: {},
+  words: { placeholder: 'WORD', about: 'files whose path contains one of these; otherwise all' },
+};
+const { words } = readCommandLine(line);
+const files = await findTestFiles(words);
+if (files.length === 0) refuseCommandLine(line, `no test file's path contains ${words.join(' or ')}`);
+
+const report = createTestReport((text) => console.log(text));
 try {
-  const files = await findTestFiles(process.argv.slice(2));
   process.env.FLOTILLA_TEST_SEED ??= String(await seedOfSources());
   console.log(`# random tests start at FLOTILLA_TEST_SEED=${process.env.FLOTILLA_TEST_SEED}`);
-  const problems = await prepareTests((line) => console.log(`# ${line}`));
+  const problems = await prepareTests((text) => console.log(`# ${text}`));
   for (const problem of problems) report.addFailure('preparing the tests', problem);
   await runTestFiles(files, { report, fileTimeoutMs });
 } catch (error) {
@@ -24,7 +34,6 @@ process.exitCode = report.summarize() ? 0 : 1;
 async function findTestFiles(patterns: readonly string[]): Promise<string[]> {
   const all = (await Promise.all(testDirs.map(filesUnder))).flat().filter((file) => file.endsWith('.test.ts'));
   const wanted = all.filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)));
-  if (wanted.length === 0) throw new Error(`no test file matches ${patterns.join(', ') || '*.test.ts'}`);
   return wanted.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
 

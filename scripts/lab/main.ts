@@ -1,8 +1,8 @@
 // `npm run lab -- --minutes 10 --seed 1`: a cluster of machines in network namespaces, and everything that can happen to it.
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { createRandom, type Random } from '../../test/linearizability/record/random.ts';
+import { flag, minutes, readCommandLine, refuseCommandLine, text, whole } from '../support/commandLine.ts';
 import { provideBusybox } from './engine.ts';
 import type { Fault } from './faults/fault.ts';
 import { faults as allFaults, calmFaults } from './faults/faults.ts';
@@ -13,27 +13,25 @@ import { formatReport, isClean, type LabReport } from './report.ts';
 import { RequirementError } from './requirements.ts';
 import { runLab } from './run.ts';
 
-const usage = `usage: npm run lab -- [--minutes N] [--seed S] [--calm] [--only WORDS] [--logs DIR]
-  --calm   nothing but restarts of NATS servers, on links that are slow and lossy all the time: no alarm may be raised
-  --only   only faults whose name contains these words
-  --logs   keep the logs of all services there, where there were none`;
-
-const { values } = parseArgs({
+const line = {
+  command: 'npm run lab',
+  about:
+    'makes a cluster of machines in network namespaces, and breaks it in every way it knows; needs root and a Docker engine',
   options: {
-    minutes: { type: 'string', default: '10' },
-    seed: { type: 'string' },
-    calm: { type: 'boolean', default: false },
-    only: { type: 'string', default: '' },
-    logs: { type: 'string' },
+    minutes: minutes('N', 'for so long', 10),
+    seed: whole('SEED', 'what happens, and when; any other time: by chance', { min: 0, otherwise: undefined }),
+    calm: flag('only restarts of NATS servers, on links that are slow and lossy all the time: no alarm may be raised'),
+    only: text('WORDS', 'only faults whose name contains these words'),
+    logs: text('DIR', 'keep the logs of all services there, where there were none'),
   },
-});
-const minutes = Number(values.minutes);
-const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 32));
-const chosen = (values.calm ? calmFaults : allFaults).filter(({ name }) => name.includes(values.only));
-
-if (!(minutes > 0) || !Number.isInteger(seed) || chosen.length === 0) {
-  console.error(usage);
-  process.exit(2);
+};
+const { values } = readCommandLine(line);
+const seed = values.seed ?? Math.floor(Math.random() * 2 ** 32);
+const faults = values.calm ? calmFaults : allFaults;
+const chosen = faults.filter(({ name }) => name.includes(values.only ?? ''));
+if (chosen.length === 0) {
+  const names = faults.map(({ name }) => name).join('; ');
+  refuseCommandLine(line, `no fault's name contains "${values.only}"; there are: ${names}`);
 }
 process.exitCode = await runInLab(lab).catch((error: unknown) => {
   if (!(error instanceof RequirementError)) throw error;
@@ -65,7 +63,7 @@ async function run(seat: LabSeat, progress: (line: string) => void): Promise<Lab
   );
   if (values.calm) await slowEverything(started);
   const random = createRandom(seed);
-  return runLab(started, { random, durationMs: minutes * 60_000, faults: shuffled(chosen, random), progress });
+  return runLab(started, { random, durationMs: values.minutes * 60_000, faults: shuffled(chosen, random), progress });
 }
 
 async function keepLogs({ dir }: LabSeat, to: string): Promise<void> {
