@@ -24,8 +24,12 @@ interface Setting {
 }
 
 /** A loop on a log that takes messages of up to `logTakes` bytes. */
-function start({ logTakes = 1 << 20, append = null as EventLog['append'] | null } = {}): Setting {
-  const clock = createSimulatedClock(1_700_000_000_000);
+function start({
+  logTakes = 1 << 20,
+  append = null as EventLog['append'] | null,
+  nextTurn = () => Promise.resolve(),
+} = {}): Setting {
+  const clock = { ...createSimulatedClock(1_700_000_000_000), nextTurn };
   const memory = createMemoryLog().open();
   const stored: Uint8Array[] = [];
   const log: EventLog = {
@@ -47,7 +51,7 @@ function start({ logTakes = 1 << 20, append = null as EventLog['append'] | null 
   const projection = KvProjection.create();
   const fences = { proofs: 0 };
   const proveOnFence = async () => void fences.proofs++;
-  const loop = new KvCommitLoop({ projection, writer, proveOnFence, maxBytes: 1 << 20 });
+  const loop = new KvCommitLoop({ projection, writer, proveOnFence, clock, maxBytes: 1 << 20 });
   const ended = loop.run(signal);
   ended.catch(() => undefined);
   return { loop, projection, stored, ended, fences, stop: () => stopping.abort() };
@@ -118,6 +122,30 @@ describe('the commit loop', () => {
     await Promise.all([writing, proving]);
     assert.equal(seq, 1);
     stop();
+  });
+
+  test('looks at what has arrived before it commits for several clients, but not for one by itself', async () => {
+    const late = [batch('c'), batch('d')];
+    const { loop, stored, stop } = start({
+      nextTurn: async () => {
+        const next = late.shift();
+        if (next) void loop.submit(next);
+      },
+    });
+    await loop.submit(batch('alone'));
+    assert.equal(late.length, 2);
+    await Promise.all([loop.submit(batch('a')), loop.submit(batch('b'))]);
+    const counts = stored.map((message) => decodeCommit<KvEvent>(message).events.length);
+    assert.deepEqual(counts, [1, 4]);
+    stop();
+  });
+
+  test('commits nothing more once its term is over, though it was about to', async () => {
+    const setting = start({ nextTurn: async () => setting.stop() });
+    const replies = await Promise.all([setting.loop.submit(batch('a')), setting.loop.submit(batch('b'))]);
+    assert.ok(replies.every((reply) => !reply.ok && reply.error.code === 'leader-changed'));
+    await setting.ended;
+    assert.deepEqual(setting.stored, []);
   });
 
   test('says on the log who asked, where they said so', async () => {

@@ -57,7 +57,7 @@ export async function leadKv(
   const writer = createSubjectWriter<KvEvent>({ log, subject: subjects.kvLog, by: `kv/${id}`, ids, clock, signal });
   writer.reset(projection.head(subjects.kvLog));
   const proveOnFence = () => leader.proveLeadership();
-  const loop = new KvCommitLoop({ projection, writer, proveOnFence, maxBytes: bus.maxPayload / 2 });
+  const loop = new KvCommitLoop({ projection, writer, proveOnFence, clock, maxBytes: bus.maxPayload / 2 });
   const own = (command: KvCommand) => loop.submit({ id: ids(), commands: [command] });
   const expire = (lease: string) => own({ type: 'LeaseExpire', lease });
   const leases = new LeaseClock({ projection, clock, prove: () => loop.prove(), expire });

@@ -71,6 +71,10 @@ export function describeClockContract(name: string, createFixture: () => ClockFi
       assert.ok(clock.now() > wall);
     });
 
+    it('takes a turn though no time is passed', async () => {
+      await createFixture().clock.nextTurn();
+    });
+
     it('ends a delay early when its signal aborts', async () => {
       const { clock } = createFixture();
       const abort = new AbortController();

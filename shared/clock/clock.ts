@@ -9,6 +9,8 @@ export interface Clock {
   monotonicNow(): number;
   setTimeout(callback: () => void, delayMs: number): unknown;
   clearTimeout(id: unknown): void;
+  /** Resolves after one turn of the event loop, in which what has arrived meanwhile was taken in. No time is waited. */
+  nextTurn(): Promise<void>;
 }
 
 /** Resolves after `delayMs` of that clock, or at once when `signal` aborts. */

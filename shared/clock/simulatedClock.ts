@@ -40,6 +40,7 @@ export function createSimulatedClock(startMs: number): SimulatedClock {
     clearTimeout(id) {
       timers.delete(id as number);
     },
+    nextTurn: () => Promise.resolve(),
     advance(ms) {
       const untilMs = elapsedMs + ms;
       return new Promise((resolve, reject) => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from './clock.ts';
 
 /** Node's timers hold 31 bits; a longer delay would end at once. */
@@ -19,6 +20,7 @@ export const systemClock: Clock = {
   clearTimeout(id) {
     clearTimeout((id as Timer | undefined)?.timeout);
   },
+  nextTurn: () => nextTurn(),
 };
 
 function arm(timer: Timer, callback: () => void, delayMs: number): void {

@@ -25,6 +25,7 @@ export class Life {
       monotonicNow: () => clock.monotonicNow(),
       setTimeout: (callback, ms) => clock.setTimeout(() => this.run(callback), ms),
       clearTimeout: (id) => clock.clearTimeout(id),
+      nextTurn: () => new Promise((resolve) => clock.nextTurn().then(() => this.run(resolve))),
     };
   }
 
@@ -119,6 +120,10 @@ export class LocalClock implements Clock {
   monotonicNow(): number {
     const { trueMs, localMs } = this.#since;
     return localMs + (this.#clock.monotonicNow() - trueMs) * this.#rate;
+  }
+
+  nextTurn(): Promise<void> {
+    return this.#clock.nextTurn();
   }
 
   setTimeout(callback: () => void, delayMs: number): unknown {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { encodeHeaders } from '../http2/encodeHeaders.ts';
+import { FlushTurns } from '../http2/flushTurns.ts';
 import { ServerConnection } from '../http2/serverConnection.ts';
 import type { ServerStream } from '../http2/serverStream.ts';
 import { GrpcCode, GrpcStatus } from './grpcStatus.ts';
@@ -21,10 +22,11 @@ export interface GrpcServer {
 export function createGrpcServer(routes: readonly Route[], environment: CallEnvironment): GrpcServer {
   const byPath = new Map(routes.map((route) => [route.path, route]));
   const connections = new Set<ServerConnection>();
+  const flushes = new FlushTurns();
   return {
     accept(socket) {
       const onStream = (stream: ServerStream) => serve(stream, byPath, environment);
-      const connection = new ServerConnection(socket, onStream, () => connections.delete(connection));
+      const connection = new ServerConnection(socket, flushes, onStream, () => connections.delete(connection));
       connections.add(connection);
     },
     close() {

@@ -1,14 +1,17 @@
 /** The window that a sender was given (RFC 9113, section 5.2), and when it is given more. */
 export class Credit {
-  readonly #size: number;
+  readonly #worthTelling: number;
   readonly #give: (bytes: number) => void;
   #left: number;
   /** Of what was used, so much has been dealt with. */
   #owed = 0;
 
-  /** `size`: bytes that may be on their way. `give`: tells the sender that it may send more. */
-  constructor(size: number, give: (bytes: number) => void) {
-    this.#size = size;
+  /**
+   * `size`: bytes that may be on their way. `give`: tells the sender that it may send more, as soon as that is
+   * `worthTelling` bytes more.
+   */
+  constructor(size: number, worthTelling: number, give: (bytes: number) => void) {
+    this.#worthTelling = worthTelling;
     this.#left = size;
     this.#give = give;
   }
@@ -19,10 +22,10 @@ export class Credit {
     return this.#left >= 0;
   }
 
-  /** So much of it is dealt with. The sender is told when it is worth a frame. */
+  /** So much of it is dealt with. */
   giveBack(bytes: number): void {
     this.#owed += bytes;
-    if (this.#owed < this.#size / 2) return;
+    if (this.#owed < this.#worthTelling) return;
     this.#left += this.#owed;
     this.#give(this.#owed);
     this.#owed = 0;

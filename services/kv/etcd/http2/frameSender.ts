@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { FlushTurns } from './flushTurns.ts';
 import { frame, numberFrame, wholeResponse } from './frames.ts';
 import { defaultTableBytes } from './headerTables.ts';
 import { OutputBuffer } from './outputBuffer.ts';
@@ -24,10 +25,10 @@ export class FrameSender implements StreamOutlet {
   #mustEmptyTable = false;
 
   /** `onOver`: a stream has been answered, or given up. */
-  constructor(socket: Socket, onOver: (stream: ServerStream) => void) {
+  constructor(socket: Socket, flushes: FlushTurns, onOver: (stream: ServerStream) => void) {
     this.#socket = socket;
     this.#onOver = onOver;
-    this.#output = new OutputBuffer(socket, () => {
+    this.#output = new OutputBuffer(socket, flushes, () => {
       this.resume();
       if (!this.#output.isFull) socket.resume();
     });

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { FlushTurns } from './flushTurns.ts';
 
 /** Above it nothing is taken from the streams: who does not read makes its streams wait, not the memory grow. */
 const highWaterBytes = 256 * 1024;
@@ -6,12 +7,14 @@ const highWaterBytes = 256 * 1024;
 /** What is written in one go goes to the socket in one go. */
 export class OutputBuffer {
   readonly #socket: Socket;
+  readonly #flushes: FlushTurns;
   #parts: Buffer[] = [];
   #partBytes = 0;
 
   /** `onRoom`: the socket takes data again. */
-  constructor(socket: Socket, onRoom: () => void) {
+  constructor(socket: Socket, flushes: FlushTurns, onRoom: () => void) {
     this.#socket = socket;
+    this.#flushes = flushes;
     socket.on('drain', onRoom);
   }
 
@@ -26,7 +29,7 @@ export class OutputBuffer {
 
   write(bytes: Buffer): void {
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    if (this.#parts.push(bytes) === 1) process.nextTick(() => this.flush());
+    if (this.#parts.push(bytes) === 1) this.#flushes.add(this);
     this.#partBytes += bytes.length;
   }
 

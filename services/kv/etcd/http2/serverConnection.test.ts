@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { until } from '../../../../test/support/until.ts';
 import { encodeHeaders } from './encodeHeaders.ts';
+import { FlushTurns } from './flushTurns.ts';
 import { FrameSender } from './frameSender.ts';
 import { frame, numberFrame, settingsFrame } from './frames.ts';
 import { Flag, FrameType, preface, Setting } from './protocol.ts';
@@ -266,12 +267,22 @@ test('who sends pings and does not read is not listened to', async (t) => {
 
 test('answers that nobody has room for cost their client its connection, not the memory', () => {
   const socket = new Socket();
-  const sender = new FrameSender(socket, () => {});
+  const sender = new FrameSender(socket, new FlushTurns(), () => {});
   sender.countQueued(400 * 1024 * 1024);
   sender.countQueued(-300 * 1024 * 1024);
   assert.equal(socket.destroyed, false);
   sender.countQueued(500 * 1024 * 1024);
   assert.equal(socket.destroyed, true);
+});
+
+test('a client hears at once that a part of its request has come, and not that nothing has', async (t) => {
+  const { port } = await startEchoServer(t);
+  const parts = [frame(0, 0, 1, four), frame(0, 0, 1), frame(0, Flag.EndStream, 1, Buffer.alloc(1_000))];
+  const received = await converse(port, greeting, opened, ...parts);
+  const credits = received.filter(({ type, stream }) => type === FrameType.WindowUpdate && stream === 0);
+  // The first is of the server's greeting.
+  const given = credits.slice(1).map(({ payload }) => payload.readUInt32BE(0));
+  assert.deepEqual(given, [4, 1_000]);
 });
 
 test('many settings at once cost no more than one', async (t) => {

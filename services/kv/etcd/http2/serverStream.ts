@@ -55,7 +55,7 @@ export class ServerStream {
     this.headers = headers;
     this.sendWindow = windows.send;
     this.#outlet = outlet;
-    this.#credit = new Credit(windows.receive, (bytes) => outlet.giveCredit(this, bytes));
+    this.#credit = new Credit(windows.receive, windows.receive / 2, (bytes) => outlet.giveCredit(this, bytes));
   }
 
   get closed(): boolean {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { encodeHeaders } from '../encodeHeaders.ts';
+import { FlushTurns } from '../flushTurns.ts';
 import { ServerConnection } from '../serverConnection.ts';
 import type { ServerStream } from '../serverStream.ts';
 
@@ -21,11 +22,13 @@ export const heldPath = '/held';
 export async function startEchoServer(t: Scope): Promise<EchoServer> {
   const streams = new Set<ServerStream>();
   const sockets = new Set<Socket>();
+  const flushes = new FlushTurns();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => {});
     new ServerConnection(
       socket,
+      flushes,
       (stream) => echo(stream, streams),
       () => sockets.delete(socket),
     );
