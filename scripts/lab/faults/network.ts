@@ -45,10 +45,16 @@ const halves: Fault = {
   name: 'the network falls into two halves',
   aim: (lab, random) => {
     const all = lab.hosts.map(({ name }) => name);
-    const side = all.filter(() => random.chance(0.5));
+    // Nobody's half is no half.
+    const here = pickOne(random, all);
+    const there = pickOne(
+      random,
+      all.filter((host) => host !== here),
+    );
+    const side = all.filter((host) => host === here || (host !== there && random.chance(0.5)));
     const others = all.filter((host) => !side.includes(host));
     return {
-      what: `${side.join(' ') || 'nobody'} | ${others.join(' ') || 'nobody'}`,
+      what: `${side.join(' ')} | ${others.join(' ')}`,
       machines: mayBeLost(lab, side, others),
       leases: true,
       holdMs: longTime(random),
