@@ -492,7 +492,7 @@ export const verbs: readonly Verb[] = [
       ['--listen <address>', "Where to serve etcd's API (127.0.0.1:2379)"],
       ['--advertise <urls>', 'How clients are told to reach it: http://10.0.0.1:2379 (as it listens)'],
       ['--name <name>', "Names the store among its like (the host's name)"],
-      ['--quota-bytes <bytes>', 'Keys and values may take so much before the NOSPACE alarm (536870912)'],
+      ['--quota-bytes <bytes>', 'Keys and values may take so much before the NOSPACE alarm (a quarter of the heap)'],
       ['--auto-compaction-revisions <count>', 'How many revisions of history to keep; 0: all (0)'],
       [
         '--replicas <count>',

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { findServiceEndpoint } from '../../endpoint.ts';
 import { parseListen } from '../../listen.ts';
 import type { Invocation } from '../../verb.ts';
@@ -5,15 +6,24 @@ import type { Invocation } from '../../verb.ts';
 const mostReplicas = 5;
 /** etcd's own port, on the loopback interface: whoever reaches it may read and write, unless authentication is on. */
 const defaultListen = '127.0.0.1:2379';
-/** A quarter of what etcd allows by default: keys and values are kept in memory. */
-const defaultQuotaBytes = 512 * 1024 * 1024;
+/** What etcd allows by default, bytes. */
+const etcdQuotaBytes = 2 * 1024 ** 3;
+
+/**
+ * What a store may hold where nobody says it, bytes: as etcd, but in memory, where short keys and values take three times
+ * their size. So no more than a quarter of what Node gives its heap, `heapLimitBytes`: the alarm has to come first.
+ */
+export function defaultQuotaBytes(heapLimitBytes: number): number {
+  return Math.min(etcdQuotaBytes, Math.floor(heapLimitBytes / 4));
+}
 
 /** Runs a key/value store in this process until it is told to stop. */
 export async function serve({ options, io }: Invocation): Promise<number> {
   const endpoint = await findServiceEndpoint(options, io.env);
   const replicas = options.count('replicas', { min: 1, max: mostReplicas });
   const [name, advertise] = [options.text('name'), options.text('advertise')];
-  const quotaBytes = options.count('quotaBytes', { min: 1, max: Number.MAX_SAFE_INTEGER }) ?? defaultQuotaBytes;
+  const asked = options.count('quotaBytes', { min: 1, max: Number.MAX_SAFE_INTEGER });
+  const quotaBytes = asked ?? defaultQuotaBytes(getHeapStatistics().heap_size_limit);
   const keepRevisions = options.count('autoCompactionRevisions', { min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0;
   const { main } = await import('../../../services/kv/main.ts');
   return main({
