@@ -1,5 +1,6 @@
 /** What units say of each other that can never hold together: found when they are submitted. */
 import type { ClusterState } from './clusterState.ts';
+import { followingCircle } from './following.ts';
 import { matchesGlob } from './glob.ts';
 import { type Rejection, reject } from './rejection.ts';
 import type { UnitRef } from './unit.ts';
@@ -32,15 +33,10 @@ export function isInvolved(state: ClusterState, graph: UnitGraph, name: string):
 /** Units that say of each other that they are where the other one is: none of them says where. */
 function refuseFollowing(graph: UnitGraph, coming: readonly string[]): Rejection | null {
   for (const name of coming) {
-    const path = [name];
-    let next = graph.placementOf(name)?.machineOf;
-    while (next !== undefined && !path.includes(next)) {
-      path.push(next);
-      next = graph.placementOf(next)?.machineOf;
-    }
-    if (next !== name) continue;
-    const details = path.map((unit, at) => `${unit} says MachineOf=${path[at + 1] ?? name}`);
-    return reject('invalid-unit', `units follow each other in a circle: ${[...path, name].join(' → ')}`, details);
+    const path = followingCircle(name, (unit) => graph.placementOf(unit));
+    if (path === null) continue;
+    const details = path.slice(1).map((target, at) => `${path[at]} says MachineOf=${target}`);
+    return reject('invalid-unit', `units follow each other in a circle: ${path.join(' → ')}`, details);
   }
   return null;
 }

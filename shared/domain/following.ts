@@ -1,6 +1,7 @@
 /** Units that require another one follow it, as `MachineOf=` has it: where that one goes, they go. */
 import type { ClusterState } from './clusterState.ts';
 import { closure, UnitGraph } from './unitGraph.ts';
+import type { Placement } from './unitSpec.ts';
 
 /**
  * The units beside which this one has to run because it requires them, directly or through others, by name. Of units that
@@ -33,6 +34,17 @@ export function leaderThere(state: ClusterState, name: string, machine: string):
     if (unit && !unit.placement.global && Object.hasOwn(unit.machines, machine)) return leader;
   }
   return undefined;
+}
+
+/** The way from the unit over `MachineOf=` back to it; null: there is none. */
+export function followingCircle(name: string, placementOf: (unit: string) => Placement | undefined): string[] | null {
+  const path = [name];
+  let next = placementOf(name)?.machineOf;
+  while (next !== undefined && !path.includes(next)) {
+    path.push(next);
+    next = placementOf(next)?.machineOf;
+  }
+  return next === name ? [...path, name] : null;
 }
 
 const none: ReadonlySet<string> = new Set();

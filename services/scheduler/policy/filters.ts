@@ -6,6 +6,7 @@ import {
   type MachineRecord,
   type UnitRecord,
 } from '../../../shared/domain/clusterState.ts';
+import { followingCircle } from '../../../shared/domain/following.ts';
 import { matchesGlob } from '../../../shared/domain/glob.ts';
 import { unmetMetadata } from '../../../shared/domain/machineMetadata.ts';
 import { replaces } from '../../../shared/domain/replacing.ts';
@@ -28,8 +29,11 @@ const machineId: Filter = (_state, { placement }, machine) =>
 
 const metadata: Filter = (_state, { placement }, machine) => unmetMetadata(placement, machine.metadata);
 
-const machineOf: Filter = (state, { placement }, machine) => {
+const machineOf: Filter = (state, { name, placement }, machine) => {
   if (placement.machineOf === undefined) return null;
+  // It is refused; in older histories there are some, in which the units would run after each other for ever.
+  const circle = followingCircle(name, (unit) => state.units.get(unit)?.placement);
+  if (circle !== null) return `MachineOf= in a circle: ${circle.join(' → ')}`;
   const target = state.units.get(placement.machineOf);
   if (!target) return `MachineOf unit ${placement.machineOf} is not known`;
   const places = Object.keys(target.machines);
