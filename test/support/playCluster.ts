@@ -28,7 +28,11 @@ export class PlayedCluster {
     const events = this.#eventsOf(action);
     if (events.length === 0) return;
     this.#commit(events, action.kind === 'command');
-    // What was evicted may have made room.
+    this.settle();
+  }
+
+  /** Places what is open; what was evicted may have made room. A new leader does so before anything else happens. */
+  settle(): void {
     for (let rounds = 0; this.#commit([], false); rounds++) assert.ok(rounds < 10, 'placing comes to an end');
   }
 

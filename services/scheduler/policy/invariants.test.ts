@@ -219,6 +219,7 @@ describe('reconciling', () => {
         const before = cluster.commits.length;
         const restored = new PlayedCluster(restoreState(serializeState(cluster.state)), before);
         const resumed = new PlayedCluster(restoreState(serializeState(cluster.state)), before);
+        for (const one of [restored, resumed]) one.settle();
         for (const action of more) {
           restored.act(action);
           resumed.act(action);
