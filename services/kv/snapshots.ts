@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Clock } from '../../shared/clock/clock.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
 import type { LogRetention } from '../../shared/log/logRetention.ts';
 import type { SnapshotStore } from '../../shared/log/snapshots.ts';
@@ -13,6 +13,7 @@ interface KvSnapshotDeps {
 interface KvSaveDeps extends KvSnapshotDeps {
   /** Of the log. */
   retention: LogRetention;
+  clock: Pick<Clock, 'nextTurn'>;
   /** A snapshot is made after so many commands, or more where the store is so large that making one costs more. */
   commandsPerSnapshot?: number;
 }
@@ -84,13 +85,13 @@ async function isReadable({ snapshots }: KvSnapshotDeps, { seq }: Mark): Promise
 }
 
 /** @throws {SnapshotStoreError} */
-async function saveKvSnapshot({ snapshots }: KvSnapshotDeps, projection: KvProjection): Promise<Mark> {
+async function saveKvSnapshot({ snapshots, clock }: KvSaveDeps, projection: KvProjection): Promise<Mark> {
   // Begun here and now, so that it is of this sequence.
   const parts = projection.serialize();
   const first = parts.next();
   const mark = { seq: projection.seq, revision: projection.store.revision };
   try {
-    await snapshots.save(kvSnapshotName, { seq: String(mark.seq) }, atLeisure(first, parts));
+    await snapshots.save(kvSnapshotName, { seq: String(mark.seq) }, atLeisure(first, parts, clock));
     return mark;
   } finally {
     parts.return(undefined);
@@ -98,9 +99,13 @@ async function saveKvSnapshot({ snapshots }: KvSnapshotDeps, projection: KvProje
 }
 
 /** A part at each turn of the event loop. */
-async function* atLeisure(first: IteratorResult<Uint8Array>, rest: Iterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* atLeisure(
+  first: IteratorResult<Uint8Array>,
+  rest: Iterator<Uint8Array>,
+  clock: Pick<Clock, 'nextTurn'>,
+): AsyncGenerator<Uint8Array> {
   for (let part = first; !part.done; part = rest.next()) {
     yield part.value;
-    await nextTurn();
+    await clock.nextTurn();
   }
 }

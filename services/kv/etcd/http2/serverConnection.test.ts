@@ -275,6 +275,19 @@ test('answers that nobody has room for cost their client its connection, not the
   assert.equal(socket.destroyed, true);
 });
 
+test('a client that sends data is pinged, and again when it sends more after its answer', async (t) => {
+  const { port } = await startEchoServer(t);
+  const session = open(t, port);
+  const stream = session.request({ ':method': 'POST', ':path': heldPath });
+  stream.on('error', () => {});
+  for (let time = 0; time < 3; time++) {
+    stream.write('data');
+    await once(session, 'ping');
+    // Its answer is on its way before what this one sends next.
+    await new Promise((resolve, reject) => session.ping((error) => (error ? reject(error) : resolve(null))));
+  }
+});
+
 test('a client hears at once that a part of its request has come, and not that nothing has', async (t) => {
   const { port } = await startEchoServer(t);
   const parts = [frame(0, 0, 1, four), frame(0, 0, 1), frame(0, Flag.EndStream, 1, Buffer.alloc(1_000))];

@@ -15,6 +15,7 @@ import {
   largestWindow,
   Setting,
 } from './protocol.ts';
+import { Pulse } from './pulse.ts';
 import { areTrailers, isRequest, RequestHeaders } from './requestHeaders.ts';
 import { ServerStream } from './serverStream.ts';
 
@@ -42,14 +43,15 @@ export class ServerConnection {
   readonly #streams = new Map<number, ServerStream>();
   readonly #sender: FrameSender;
   readonly #decoder = new HeaderDecoder();
-  /**
-   * Each part of a request gives its credit back at once, whereby its client hears that it has come. A client written in
-   * Go that has nothing else to do sleeps in whole milliseconds, and word from the server wakes it: `etcdctl check perf`
-   * sends a tenth more. (etcd's own server pings its clients as often, to estimate their bandwidth.)
-   */
+  /** Each part of a request gives its credit back at once, whereby its client hears that it has come: see {@link Pulse}. */
   readonly #credit = new Credit(connectionWindow, 1, (bytes) =>
     this.#sender.send(numberFrame(FrameType.WindowUpdate, 0, bytes)),
   );
+  readonly #pulse = new Pulse(() => {
+    this.#sender.send(frame(FrameType.Ping, 0, 0, Buffer.alloc(8)));
+    // By itself: what waits for its turn to be written comes when it comes.
+    this.#sender.flush();
+  });
   #lastStream = 0;
   /** Of new streams, bytes that the client takes. */
   #initialSendWindow = defaultWindow;
@@ -125,6 +127,7 @@ export class ServerConnection {
   #takeData(flags: number, id: number, payload: Buffer): void {
     if (!this.#credit.use(payload.length)) throw new ConnectionError(ErrorCode.FlowControlError, 'more than allowed');
     this.#credit.giveBack(payload.length);
+    this.#pulse.beat();
     const body = unpadded(flags, payload);
     const stream = this.#streamOf(id);
     if (stream === undefined) return;
@@ -212,7 +215,8 @@ export class ServerConnection {
   #takePing(flags: number, id: number, payload: Buffer): void {
     if (id !== 0) throw protocolError('a ping is of the connection');
     if (payload.length !== 8) throw frameSizeError();
-    if ((flags & Flag.Ack) === 0) this.#sender.send(frame(FrameType.Ping, Flag.Ack, 0, payload));
+    if ((flags & Flag.Ack) !== 0) this.#pulse.answered();
+    else this.#sender.send(frame(FrameType.Ping, Flag.Ack, 0, payload));
   }
 
   #takeWindowUpdate(id: number, payload: Buffer): void {
