@@ -35,6 +35,11 @@ const isEmpty =
   ({ context }: Work) =>
     context.spec.service[list].length === 0;
 
+const has =
+  (list: ControlList) =>
+  ({ context }: Work) =>
+    context.spec.service[list].length > 0;
+
 const listDone = ({ event }: OfList) => event.output.ok;
 const listFailed = ({ event }: OfList) => !event.output.ok && !event.output.timedOut;
 const listUnmet = ({ event }: OfList) => isUnmetCondition(event.output);
@@ -83,7 +88,7 @@ const rested =
 /** What becomes of the main process of a unit that takes too long to stop by itself. */
 const tooLate = [
   { guard: 'sendsSigkill', target: '#unit.deactivating.stopSigkill', actions: noteTimeout('stopping') },
-  { target: '#unit.deactivating.stopPost', actions: noteTimeout('stopping') },
+  { target: '#unit.deactivating.ended', actions: noteTimeout('stopping') },
 ] as const;
 
 /** `TimeoutStartFailureMode=`, `TimeoutStopFailureMode=`: the same, where that says what is done; `actions` note why. */
@@ -91,7 +96,7 @@ const byMode = <Phase extends 'start' | 'stop', Actions>(phase: Phase, actions: 
   [
     { guard: `${phase}Aborts`, target: '#unit.deactivating.stopWatchdog', actions },
     { guard: `${phase}Kills`, target: '#unit.deactivating.stopSigkill', actions },
-    { guard: `${phase}Spares`, target: '#unit.deactivating.stopPost', actions },
+    { guard: `${phase}Spares`, target: '#unit.deactivating.ended', actions },
     { target: '#unit.deactivating.stopSigterm', actions },
   ] as const;
 
@@ -113,7 +118,10 @@ function unsaid({ type, pidFile, readyWhenHealthy }: ServiceSpec): string {
 const watch = unitSetup.spawnChild('watchMain', { id: 'watch', input: ({ context }) => context });
 const unwatch = unitSetup.stopChild('watch');
 
-/** The chart; docs/states.md shows it, drawn from here. */
+/**
+ * The chart; docs/states.md shows it, drawn from here. Its states that ask for nothing but where to go next (`asked`,
+ * `begun`, `ended`) spare those that do something from being entered for nothing: each would make the actor of its work.
+ */
 export const unitMachine = unitSetup.createMachine({
   id: 'unit',
   context: ({ input }) => initialContext(input),
@@ -134,19 +142,22 @@ export const unitMachine = unitSetup.createMachine({
   states: {
     /** What did an earlier agent leave? */
     resuming: {
-      initial: 'looking',
+      initial: 'asking',
       on: {
         ACTIVATE: { actions: 'activate' },
         SUSPEND: [{ guard: 'restKnown', actions: 'suspendAtRest' }, { actions: 'suspend' }],
       },
       always: { guard: 'retiring', target: 'retired' },
       states: {
-        looking: {
+        asking: {
           always: [
             { guard: rested('exited'), target: '#unit.active.exited' },
             { guard: rested('active'), target: '#unit.active.exited' },
             { guard: 'nothingToResume', target: '#unit.inactive' },
+            { target: 'looking' },
           ],
+        },
+        looking: {
           invoke: {
             src: 'adoptMain',
             ...work,
@@ -189,11 +200,11 @@ export const unitMachine = unitSetup.createMachine({
 
     activating: {
       on: { EXPEL: { target: '#unit.deactivating.stopSigkill', actions: 'expel' } },
-      initial: 'tests',
+      initial: 'asked',
       states: {
         // Before everything else: a start that is left out does not count towards the limit either.
+        asked: { always: [{ guard: 'untested', target: 'limit' }, { target: 'tests' }] },
         tests: {
-          always: { guard: 'untested', target: 'limit' },
           invoke: {
             src: 'testConditions',
             ...work,
@@ -206,41 +217,47 @@ export const unitMachine = unitSetup.createMachine({
         limit: {
           always: [
             { guard: 'limitHit', target: '#unit.failed', actions: 'hitLimit' },
-            { target: 'engine', actions: 'begin' },
+            { target: 'begun', actions: 'begin' },
+          ],
+        },
+        begun: {
+          always: [
+            { guard: 'needsEngine', target: 'engine' },
+            { guard: 'stopWished', target: '#unit.deactivating.ended' },
+            { guard: has('execCondition'), target: 'condition' },
+            { guard: has('execStartPre'), target: 'startPre' },
+            { target: 'start' },
           ],
         },
         engine: {
-          always: [
-            { guard: 'needsNoEngine', target: 'condition' },
-            { guard: 'stopWished', target: '#unit.settling' },
-          ],
+          always: { guard: 'stopWished', target: '#unit.settling' },
           invoke: { src: 'awaitEngine', ...work, onDone: 'condition', onError: { actions: noteTrouble } },
           after: { startTimeout: { target: '#unit.settling', actions: noteTimeout('waiting for the Docker engine') } },
         },
         condition: {
           always: [
-            { guard: 'stopWished', target: '#unit.deactivating.stopPost' },
+            { guard: 'stopWished', target: '#unit.deactivating.ended' },
             { guard: isEmpty('execCondition'), target: 'startPre' },
           ],
           invoke: {
             ...run('execCondition'),
             onDone: [
               { guard: listDone, target: 'startPre' },
-              { guard: listUnmet, target: '#unit.deactivating.stopPost', actions: noteUnmet },
-              { target: '#unit.deactivating.stopPost', actions: noteFailure },
+              { guard: listUnmet, target: '#unit.deactivating.ended', actions: noteUnmet },
+              { target: '#unit.deactivating.ended', actions: noteFailure },
             ],
           },
         },
         startPre: {
           always: [
-            { guard: 'stopWished', target: '#unit.deactivating.stopPost' },
+            { guard: 'stopWished', target: '#unit.deactivating.ended' },
             { guard: isEmpty('execStartPre'), target: 'start' },
           ],
           invoke: {
             ...run('execStartPre'),
             onDone: [
               { guard: listDone, target: 'start' },
-              { target: '#unit.deactivating.stopPost', actions: noteFailure },
+              { target: '#unit.deactivating.ended', actions: noteFailure },
             ],
           },
         },
@@ -253,7 +270,7 @@ export const unitMachine = unitSetup.createMachine({
             src: 'startMain',
             ...work,
             onDone: { target: 'started', actions: setMain },
-            onError: { target: '#unit.deactivating.stopPost', actions: noteStartFailure },
+            onError: { target: '#unit.deactivating.ended', actions: noteStartFailure },
           },
         },
         started: {
@@ -261,6 +278,7 @@ export const unitMachine = unitSetup.createMachine({
           always: [
             { guard: 'oneshot', target: 'oneshot' },
             { guard: 'saysWhenReady', target: 'ready' },
+            { guard: isEmpty('execStartPost'), target: '#unit.active' },
             { target: 'startPost' },
           ],
         },
@@ -314,12 +332,12 @@ export const unitMachine = unitSetup.createMachine({
         autoRestart: {
           on: { ACTIVATE: { actions: 'activate' } },
           always: [
-            { guard: 'startWished', target: 'tests' },
+            { guard: 'startWished', target: 'asked' },
             { guard: 'mustBeDown', target: '#unit.inactive', actions: 'comeBack' },
             { guard: 'stopWishedAtRest', target: '#unit.inactive' },
             { guard: 'awaitsCopy', target: '#unit.inactive', actions: 'comeBack' },
           ],
-          after: { restartSec: { target: 'tests', actions: 'countRestart' } },
+          after: { restartSec: { target: 'asked', actions: 'countRestart' } },
         },
       },
     },
@@ -335,12 +353,12 @@ export const unitMachine = unitSetup.createMachine({
         running: {
           always: [
             { guard: 'isToDieOfMemory', target: '#unit.deactivating.stopSigkill' },
-            { guard: 'ranOutOfMemory', target: '#unit.deactivating.stop' },
+            { guard: 'ranOutOfMemory', target: '#unit.deactivating.asked' },
             { guard: 'hasFailed', target: '#unit.deactivating.stopSigterm' },
             { guard: 'endedAndRemains', target: 'exited' },
-            { guard: 'mainEnded', target: '#unit.deactivating.stop' },
-            { guard: 'stopWished', target: '#unit.deactivating.stop' },
-            { guard: 'unneeded', target: '#unit.deactivating.stop', actions: 'leave' },
+            { guard: 'mainEnded', target: '#unit.deactivating.asked' },
+            { guard: 'stopWished', target: '#unit.deactivating.asked' },
+            { guard: 'unneeded', target: '#unit.deactivating.asked', actions: 'leave' },
             { guard: 'saysItHangs', target: '#unit.deactivating.stopWatchdog', actions: noteSilence },
             { guard: 'saysItStops', target: '#unit.deactivating.stopNotified' },
             { guard: 'isReloading', target: 'reloadNotified' },
@@ -349,7 +367,7 @@ export const unitMachine = unitSetup.createMachine({
           invoke: [
             {
               ...limit(runtimeMaxMs),
-              onDone: { target: '#unit.deactivating.stop', actions: noteTimeout('running (RuntimeMaxSec=)') },
+              onDone: { target: '#unit.deactivating.asked', actions: noteTimeout('running (RuntimeMaxSec=)') },
             },
             watchdog,
           ],
@@ -386,8 +404,8 @@ export const unitMachine = unitSetup.createMachine({
         },
         exited: {
           always: [
-            { guard: 'stopWished', target: '#unit.deactivating.stop' },
-            { guard: 'unneeded', target: '#unit.deactivating.stop', actions: 'leave' },
+            { guard: 'stopWished', target: '#unit.deactivating.asked' },
+            { guard: 'unneeded', target: '#unit.deactivating.asked', actions: 'leave' },
           ],
         },
       },
@@ -395,10 +413,10 @@ export const unitMachine = unitSetup.createMachine({
 
     deactivating: {
       on: { EXPEL: { target: '.stopSigkill', actions: 'expel' }, ACTIVATE: { actions: 'activate' } },
-      initial: 'stop',
+      initial: 'asked',
       states: {
+        asked: { always: [{ guard: isEmpty('execStop'), target: 'stopSigterm' }, { target: 'stop' }] },
         stop: {
-          always: { guard: isEmpty('execStop'), target: 'stopSigterm' },
           invoke: {
             ...run('execStop'),
             onDone: [
@@ -410,8 +428,8 @@ export const unitMachine = unitSetup.createMachine({
         },
         stopSigterm: {
           always: [
-            { guard: 'killsNothing', target: 'stopPost' },
-            { guard: 'mainEnded', target: 'stopRest' },
+            { guard: 'killsNothing', target: 'ended' },
+            { guard: 'mainEnded', target: 'mainEnded' },
           ],
           invoke: [
             { src: 'askToStop', ...work, onError: { actions: noteTrouble } },
@@ -421,7 +439,7 @@ export const unitMachine = unitSetup.createMachine({
         /** It said STOPPING=1: it ends without being told to. */
         stopNotified: {
           always: [
-            { guard: 'mainEnded', target: 'stopRest' },
+            { guard: 'mainEnded', target: 'mainEnded' },
             { guard: 'stopWished', target: 'stopSigterm' },
           ],
           invoke: { ...limit(stopTimeoutMs), onDone: stopsTooLate },
@@ -429,26 +447,29 @@ export const unitMachine = unitSetup.createMachine({
         /** It hangs: it is to die of WatchdogSignal=. */
         stopWatchdog: {
           always: [
-            { guard: 'killsNothing', target: 'stopPost' },
-            { guard: 'mainEnded', target: 'stopRest' },
+            { guard: 'killsNothing', target: 'ended' },
+            { guard: 'mainEnded', target: 'mainEnded' },
           ],
           invoke: [
             { src: 'abortMain', ...work, onError: { actions: noteTrouble } },
             { ...limit(abortTimeoutMs), onDone: tooLate },
           ],
         },
-        /** The main process has ended; what it left behind is asked to end, too, as it was. */
-        stopRest: {
+        mainEnded: {
           always: [
-            { guard: 'leavesRest', target: 'stopPost' },
-            { guard: 'spareRest', target: 'stopPost' },
+            { guard: 'leavesRest', target: 'ended' },
+            { guard: 'spareRest', target: 'ended' },
             { guard: 'killsRest', target: 'finalSigkill' },
+            { target: 'stopRest' },
           ],
+        },
+        /** What the main process has left behind is asked to end, as it was. */
+        stopRest: {
           invoke: [
             {
               src: 'endRest',
               ...work,
-              onDone: 'stopPost',
+              onDone: 'ended',
               onError: { target: 'finalSigkill', actions: noteTrouble },
             },
             {
@@ -459,29 +480,32 @@ export const unitMachine = unitSetup.createMachine({
                   target: 'finalSigkill',
                   actions: noteTimeout('stopping what the main process left'),
                 },
-                { target: 'stopPost', actions: noteTimeout('stopping what the main process left') },
+                { target: 'ended', actions: noteTimeout('stopping what the main process left') },
               ],
             },
           ],
         },
         stopSigkill: {
           always: { guard: 'mainEnded', target: 'finalSigkill' },
-          invoke: { src: 'kill', ...work, onDone: 'stopPost' },
+          invoke: { src: 'kill', ...work, onDone: 'ended' },
         },
         // What is left without the main process ends here.
         finalSigkill: {
           invoke: {
             src: 'sendFinalSignal',
             ...work,
-            onDone: 'stopPost',
-            onError: { target: 'stopPost', actions: noteTrouble },
+            onDone: 'ended',
+            onError: { target: 'ended', actions: noteTrouble },
           },
         },
-        stopPost: {
+        ended: {
           always: [
             { guard: 'expelled', target: '#unit.settling' },
             { guard: isEmpty('execStopPost'), target: '#unit.settling' },
+            { target: 'stopPost' },
           ],
+        },
+        stopPost: {
           invoke: {
             ...run('execStopPost'),
             onDone: [

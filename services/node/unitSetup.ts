@@ -144,7 +144,7 @@ export const unitSetup = setup({
     /** A oneshot may have nothing but ExecStop=. */
     nothingToStart: ({ context }) => context.spec.service.execStart.length === 0,
     untested: ({ context }) => context.spec.conditions.length + context.spec.asserts.length === 0,
-    needsNoEngine: ({ context }) => !needsEngine(context.spec),
+    needsEngine: ({ context }) => needsEngine(context.spec),
     mainEnded: ({ context }) => mainEnded(context),
     mainEndedWithMore: ({ context }) =>
       mainEnded(context) && context.mainIndex + 1 < context.spec.service.execStart.length,

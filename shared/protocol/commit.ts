@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Event } from '../domain/events.ts';
 import { CorruptCommitError, upcast } from './upcasts.ts';
 
@@ -63,5 +63,5 @@ export function decodeCommit<E = Event>(data: Uint8Array): Commit<E> {
 
 /** What the next commit on the same subject carries as `prev`. */
 export function hashCommit(data: Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
+  return hash('sha256', data);
 }
