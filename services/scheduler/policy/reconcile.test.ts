@@ -199,12 +199,14 @@ describe('units bound by MachineOf', () => {
     const last = tasks.at(-1);
     assert.deepEqual(last?.type === 'UnitPlaced' && last.score, { load: 0, units: 3 });
   });
-  test('that follow each other in a circle wait, and that comes to an end', () => {
+  test('that follow each other in a circle wait, are told so, and that comes to an end', () => {
     const circle = [
       ...wished('a.service', { machineOf: 'b.service' }),
       ...wished('b.service', { machineOf: 'a.service' }),
     ];
-    assert.deepEqual(shortly(tasksAfter([joined('m1'), ...circle])), ['a.service waits', 'b.service waits']);
+    const tasks = tasksAfter([joined('m1'), ...circle]);
+    assert.deepEqual(shortly(tasks), ['a.service waits', 'b.service waits']);
+    assert.match(JSON.stringify(tasks), /MachineOf= in a circle: a\.service → b\.service → a\.service/);
   });
 });
 
