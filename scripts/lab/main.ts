@@ -6,7 +6,7 @@ import { flag, minutes, readCommandLine, refuseCommandLine, text, whole } from '
 import { provideBusybox } from './engine.ts';
 import type { Fault } from './faults/fault.ts';
 import { faults as allFaults, calmFaults } from './faults/faults.ts';
-import { slowEverything } from './faults/network.ts';
+import { slowWeather } from './faults/network.ts';
 import { type LabSeat, runInLab } from './guard.ts';
 import { startLab } from './lab.ts';
 import { formatReport, isClean, type LabReport } from './report.ts';
@@ -61,9 +61,11 @@ async function run(seat: LabSeat, progress: (line: string) => void): Promise<Lab
     started.machines.map(({ engine }) => engine),
     seat.dir,
   );
-  if (values.calm) await slowEverything(started);
   const random = createRandom(seed);
-  return runLab(started, { random, durationMs: values.minutes * 60_000, faults: shuffled(chosen, random), progress });
+  return runLab(started, {
+    ...{ random, durationMs: values.minutes * 60_000, faults: shuffled(chosen, random), progress },
+    ...(values.calm ? { weather: slowWeather(started) } : {}),
+  });
 }
 
 async function keepLogs({ dir }: LabSeat, to: string): Promise<void> {

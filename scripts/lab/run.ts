@@ -7,7 +7,7 @@ import { checkLog } from './checks/acknowledged.ts';
 import { endedWithoutCause, type FaultRecord, falseAlarms } from './checks/causes.ts';
 import { findGaps, findOverlaps, type Overlap, readRuns } from './checks/counters.ts';
 import { differences } from './checks/reality.ts';
-import type { Fault, Strike } from './faults/fault.ts';
+import type { Fault, Strike, Weather } from './faults/fault.ts';
 import type { Lab } from './lab.ts';
 import type { LabReport } from './report.ts';
 import { watchStarvation } from './starvation.ts';
@@ -21,6 +21,8 @@ export interface RunOptions {
   durationMs: number;
   /** In what order they come; each in turn. */
   faults: readonly Fault[];
+  /** What all links are like while the faults strike; absent: quick. */
+  weather?: Weather;
   progress: (line: string) => void;
 }
 
@@ -34,18 +36,28 @@ const commandEffectMs = 20_000;
 const silentS = 2;
 
 export async function runLab(lab: Lab, options: RunOptions): Promise<LabReport> {
-  const { random, progress } = options;
+  const { random, weather, progress } = options;
   await prepareRecord(lab.seat);
   const register = registerOfUnits(lab.seat, unitsEach);
   const work = startWork(lab, random.fork());
   const starvation = watchStarvation(lab.machines.map(({ id }) => id));
+  const from = Date.now();
+  await weather?.begin();
   await launch(lab, register);
+  // Until leases have become used to it, they may run out of it.
+  const change = weather && { name: weather.name, what: 'all links', machines: [], leases: true, from, to: Date.now() };
   progress(`${register.length} units run; faults strike for ${Math.round(options.durationMs / 1000)} s`);
   const struck = await strikeInTurn(lab, register, options);
   progress('the faults are over; comparing what was acknowledged, what the log says, and what runs');
+  // The whole log is read now, which would fill slow links.
+  await weather?.end();
   const done = await work.end();
   starvation.end();
-  const report = await reckon(lab, register, { ...struck, ...done, excuses: starvation.moments });
+  const report = await reckon(lab, register, {
+    ...struck,
+    ...done,
+    excuses: [...starvation.moments, ...(change ? [change] : [])],
+  });
   return { ...report, starved: starvation.moments.length };
 }
 

@@ -2,6 +2,7 @@ import { JetStreamApiError } from '@nats-io/jetstream';
 import { headers, type Msg } from '@nats-io/transport-node';
 import type { NatsLink } from '../bus/natsConnection.ts';
 import { decodeJson } from '../protocol/json.ts';
+import { askAgain, type Insistence } from './askAgain.ts';
 import { untilDisconnect } from './connectionLost.ts';
 import type { EventLog } from './eventLog.ts';
 import { idHeader } from './jetStreamRecord.ts';
@@ -17,15 +18,16 @@ type ApiError = ConstructorParameters<typeof JetStreamApiError>[0];
  */
 export async function sendAppend(
   link: NatsLink,
-  { stream, timeoutMs }: { stream: string; timeoutMs: number },
+  { stream, insistence }: { stream: string; insistence: Insistence },
   { subject, id, data, expectedSeq }: Append,
 ): Promise<{ seq: number }> {
   const conditions = headers();
   conditions.set(idHeader, id);
   conditions.set('Nats-Expected-Stream', stream);
   conditions.set('Nats-Expected-Last-Subject-Sequence', String(expectedSeq));
-  const options = { timeoutMs, headers: conditions };
-  return { seq: readAck(await untilDisconnect(link, () => link.requests.ask(subject, data, options))) };
+  const ask = (timeoutMs: number) => link.requests.ask(subject, data, { timeoutMs, headers: conditions });
+  // Its id makes it one message, however often it is sent.
+  return { seq: readAck(await untilDisconnect(link, () => askAgain(ask, insistence))) };
 }
 
 function readAck({ data }: Msg): number {

@@ -2,6 +2,7 @@ import { type JetStreamManager, jetstreamManager, type MsgRequest, type NextMsgR
 import type { NatsLink } from '../bus/natsConnection.ts';
 import type { Clock } from '../clock/clock.ts';
 import { systemClock } from '../clock/systemClock.ts';
+import { askAgain, type Insistence } from './askAgain.ts';
 import { untilDisconnect } from './connectionLost.ts';
 import { type EventLog, type LogRecord, LogUnavailableError, WrongSequenceError } from './eventLog.ts';
 import { sendAppend } from './jetStreamAppend.ts';
@@ -12,7 +13,7 @@ import { tailStream } from './jetStreamTail.ts';
 export interface JetStreamLogOptions {
   /** One of `streams` in `protocol/subjects.ts`; `ensureStreams` made it. */
   stream: string;
-  /** How long an append, or a read, waits for its answer. */
+  /** How long an append, or a read, waits for its answer before it is sent again, ms; after the third time it fails. */
   timeoutMs?: number;
   clock?: Clock;
 }
@@ -20,32 +21,36 @@ export interface JetStreamLogOptions {
 type Append = Parameters<EventLog['append']>[0];
 
 const defaultTimeoutMs = 2_000;
+/** On links on which every answer takes longer than the time-out, the log goes on. */
+const times = 3;
 
 /** The log on one stream of JetStream. */
 export async function createJetStreamLog(link: NatsLink, options: JetStreamLogOptions): Promise<EventLog> {
   const { stream, timeoutMs = defaultTimeoutMs, clock = systemClock } = options;
-  const jsm = await jetstreamManager(link.nc, { checkAPI: false, timeout: timeoutMs });
+  const insistence = { clock, everyMs: timeoutMs, times };
+  const jsm = await jetstreamManager(link.nc, { checkAPI: false, timeout: timeoutMs * times });
+  const source = { link, jsm, stream, clock, insistence };
   const nextOn = (subject: string, seq: number) => {
     const query: NextMsgRequest & { seq: number } = { seq, next_by_subj: subject };
-    return read(link, stream, () => readMessage(jsm, stream, query));
+    return read(source, () => readMessage(jsm, stream, query));
   };
   return {
     append: async (message) => {
       const { subject, expectedSeq } = message;
       try {
-        return await sendAppend(link, { stream, timeoutMs }, message);
+        return await sendAppend(link, { stream, insistence }, message);
       } catch (cause) {
         if (!isWrongSequence(cause)) throw appendError(subject, cause);
         return await resolveWrongSequence(() => nextOn(subject, expectedSeq + 1), message, cause);
       }
     },
-    last: (subject) => read(link, stream, () => readMessage(jsm, stream, { last_by_subj: subject })),
+    last: (subject) => read(source, () => readMessage(jsm, stream, { last_by_subj: subject })),
     bounds: () =>
-      read(link, stream, async () => {
+      read(source, async () => {
         const { messages, first_seq: first, last_seq: last } = (await jsm.streams.info(stream)).state;
         return { first: messages === 0 ? last + 1 : first, last };
       }),
-    tail: (tailOptions) => tailStream({ link, jsm, stream, clock }, tailOptions),
+    tail: (tailOptions) => tailStream(source, tailOptions),
   };
 }
 
@@ -72,9 +77,15 @@ async function resolveWrongSequence(
   throw new WrongSequenceError(message, { cause: refusal });
 }
 
-async function read<T>(link: NatsLink, stream: string, ask: () => Promise<T>): Promise<T> {
+interface Source {
+  link: NatsLink;
+  stream: string;
+  insistence: Insistence;
+}
+
+async function read<T>({ link, stream, insistence }: Source, ask: () => Promise<T>): Promise<T> {
   try {
-    return await untilDisconnect(link, ask);
+    return await untilDisconnect(link, () => askAgain(ask, insistence));
   } catch (cause) {
     throw new LogUnavailableError(`the stream ${stream} cannot be read: ${messageOf(cause)}`, { cause });
   }

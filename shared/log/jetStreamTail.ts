@@ -5,6 +5,7 @@
  */
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import { delay } from '../clock/clock.ts';
+import { askAgain, type Insistence } from './askAgain.ts';
 import { untilDisconnect } from './connectionLost.ts';
 import { type EventLog, type LogRecord, LogRewoundError, LogUnavailableError } from './eventLog.ts';
 import { isPassing, isStreamNotFound, messageOf } from './jetStreamErrors.ts';
@@ -12,6 +13,7 @@ import { openPull, type Pull, type PullSource } from './jetStreamPull.ts';
 
 export interface TailSource extends PullSource {
   jsm: JetStreamManager;
+  insistence: Insistence;
 }
 
 type TailOptions = Parameters<EventLog['tail']>[0];
@@ -82,12 +84,14 @@ type Attempt =
   | { kind: 'later' };
 
 async function tryOpen(source: TailSource, options: TailOptions, nextSeq: number): Promise<Attempt> {
-  const { link, jsm, stream } = source;
+  const { link, jsm, stream, insistence } = source;
+  const ask = <T>(question: () => Promise<T>) => untilDisconnect(link, () => askAgain(question, insistence));
   try {
-    const { state, config } = await untilDisconnect(link, () => jsm.streams.info(stream));
+    const { state, config: ofStream } = await ask(() => jsm.streams.info(stream));
     const end = state.last_seq;
-    if (end < nextSeq - 1) return { kind: 'rewound', end, mayLag: config.num_replicas > 1 };
-    const info = await untilDisconnect(link, () => jsm.consumers.add(stream, consumerConfig(options, nextSeq)));
+    if (end < nextSeq - 1) return { kind: 'rewound', end, mayLag: ofStream.num_replicas > 1 };
+    const config = consumerConfig(options, nextSeq);
+    const info = await ask(() => jsm.consumers.add(stream, config));
     const pull = openPull(source, info.name, options.signal);
     const close = () => {
       pull.close();

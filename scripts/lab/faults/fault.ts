@@ -24,6 +24,13 @@ export interface Strike {
   heal(): Promise<void>;
 }
 
+/** What lasts while the faults strike. */
+export interface Weather {
+  name: string;
+  begin(): Promise<void>;
+  end(): Promise<void>;
+}
+
 /** Longer than a machine may be silent. */
 export function longTime(random: Random): number {
   return 4_000 + random.integer(5_000);

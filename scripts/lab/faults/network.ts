@@ -1,9 +1,10 @@
 /** Faults of links. */
 import type { Lab } from '../lab.ts';
 import type { Direction } from '../network.ts';
-import { type Fault, longTime, pickOne } from './fault.ts';
+import { type Fault, longTime, pickOne, type Weather } from './fault.ts';
 
 const slowLink = { delayMs: 200, jitterMs: 100, lossPercent: 1 };
+const slowly = 'slow and lossy (200 ms ± 100 ms, 1 %)';
 
 function cut(name: string, direction: Direction): Fault {
   return {
@@ -77,7 +78,7 @@ function mayBeLost({ nats, schedulers, machines }: Lab, ...sides: string[][]): s
 
 /** A slow link is no dead machine. */
 const slow: Fault = {
-  name: 'slow and lossy links (200 ms ± 100 ms, 1 %)',
+  name: `links become ${slowly}`,
   aim: (lab, random) => {
     const hosts = lab.hosts.map(({ name }) => name).filter(() => random.chance(0.4));
     return {
@@ -104,7 +105,15 @@ export const networkFaults: readonly Fault[] = [
   slow,
 ];
 
-/** All links are slow for as long as it lasts. */
-export async function slowEverything(lab: Lab): Promise<void> {
-  for (const { name } of lab.hosts) await lab.network.slow(name, slowLink);
+/** All links are slow. */
+export function slowWeather({ hosts, network }: Lab): Weather {
+  return {
+    name: `all links become ${slowly}`,
+    begin: async () => {
+      for (const { name } of hosts) await network.slow(name, slowLink);
+    },
+    end: async () => {
+      for (const { name } of hosts) await network.quicken(name);
+    },
+  };
 }
