@@ -40,7 +40,7 @@ export function flotilla(lab: Lab): Contender {
       return found;
     },
     recover: async () => {
-      const missing = await awaitWhole(lab, [], timeoutMs);
+      const { missing } = await awaitWhole(lab, [], timeoutMs);
       if (missing !== null) throw new Error(missing);
     },
   };

@@ -64,7 +64,7 @@ export async function runLab(lab: Lab, options: RunOptions): Promise<LabReport> 
 async function launch(lab: Lab, register: readonly LabUnit[]): Promise<void> {
   const reply = await lab.client.command({ type: 'StartUnits', units: register.map(named) });
   if (!reply.ok) throw new Error(`the units were refused: ${reply.message} ${reply.details.join(' ')}`);
-  const missing = await awaitWhole(lab, register, wholeTimeoutMs);
+  const { missing } = await awaitWhole(lab, register, wholeTimeoutMs);
   if (missing !== null) throw new Error(`the lab does not come up: ${missing}`);
 }
 
@@ -109,12 +109,10 @@ async function strikeInTurn(lab: Lab, register: readonly LabUnit[], options: Run
     const from = Date.now();
     const name = fault.name;
     await hold(strike);
-    const healedAt = performance.now();
-    const missing = await awaitWhole(lab, register, wholeTimeoutMs);
-    const recoveryMs = performance.now() - healedAt;
+    const { missing, afterMs } = await awaitWhole(lab, register, wholeTimeoutMs);
     struck.faults.push({ name, ...strike, from, to: Date.now() });
-    struck.recoveriesMs.push(recoveryMs);
-    const how = missing === null ? `well again after ${(recoveryMs / 1000).toFixed(1)} s` : `NOT WELL: ${missing}`;
+    struck.recoveriesMs.push(afterMs);
+    const how = missing === null ? `well again after ${(afterMs / 1000).toFixed(1)} s` : `NOT WELL: ${missing}`;
     progress(`${name} (${strike.what}), ${(strike.holdMs / 1000).toFixed(1)} s: ${how}`);
     if (missing !== null) struck.problems.push(`after "${name}" (${strike.what}): ${missing}`);
     await sleep(500 + random.integer(1_000));

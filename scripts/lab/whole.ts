@@ -9,12 +9,30 @@ import { type LabUnit, recordDir } from './workload/units.ts';
 const askMs = 10_000;
 const pollMs = 50;
 
-/** Waits for it; null, or what is still missing after `timeoutMs`. */
-export async function awaitWhole(lab: Lab, units: readonly LabUnit[], timeoutMs: number): Promise<string | null> {
-  const deadline = AbortSignal.timeout(timeoutMs);
+/** Longer than a machine may be silent before it is missed, or a lease lasts that nobody renews: so long all must stay well. */
+const steadyMs = 3_000;
+
+export interface Wholeness {
+  /** Null: nothing. */
+  missing: string | null;
+  /** How long it took until all was well and stayed so, or was given up, ms. */
+  afterMs: number;
+}
+
+/** Waits until all is well and stays so; gives up when something is missing after `timeoutMs`. */
+export async function awaitWhole(lab: Lab, units: readonly LabUnit[], timeoutMs: number): Promise<Wholeness> {
+  const begun = performance.now();
+  let well: number | null = null;
   for (;;) {
     const missing = await whatIsMissing(lab, units);
-    if (missing === null || deadline.aborted) return missing;
+    const now = performance.now();
+    if (missing === null) {
+      well ??= now;
+      if (now - well >= steadyMs) return { missing, afterMs: well - begun };
+    } else {
+      well = null;
+      if (now - begun >= timeoutMs) return { missing, afterMs: now - begun };
+    }
     await sleep(pollMs);
   }
 }
