@@ -25,7 +25,7 @@ async function killUnits(node: { id: string; dir: string }, agent: Promise<void>
 }
 
 /** Every process in the session of one of the node's shims, which name its directory on their command line. */
-async function killProcesses(nodeDir: string): Promise<void> {
+export async function killProcesses(nodeDir: string): Promise<void> {
   const processes = await listProcesses();
   const shims = processes.filter(({ command }) => command.includes(`${nodeDir}/units/`)).map(({ pid }) => pid);
   for (const { pid, session } of processes) if (shims.includes(session)) kill(pid);

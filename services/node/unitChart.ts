@@ -5,76 +5,68 @@
 import { not } from 'xstate';
 import type { ServiceSpec } from '../../shared/domain/unitSpec.ts';
 import type { MainProcess } from './runtime/runtime.ts';
-import type { CommandsOutcome } from './unitCommands.ts';
 import { controlFailure, type Failure, initialContext, isUnmetCondition } from './unitContext.ts';
-import type { ControlList } from './unitEnvironment.ts';
 import { unitSetup, type Work } from './unitSetup.ts';
-import { abortTimeoutMs, runtimeMaxMs, startTimeoutMs, stopTimeoutMs } from './unitWork.ts';
+import {
+  byMode,
+  fail,
+  has,
+  isEmpty,
+  limit,
+  listDone,
+  listFailed,
+  noteFailure,
+  noteTimeout,
+  noteTrouble,
+  type OfError,
+  type OfList,
+  run,
+  work,
+} from './unitSteps.ts';
+import { deactivating } from './unitStop.ts';
+import { runtimeMaxMs, startTimeoutMs } from './unitWork.ts';
 
-type OfList = { event: { output: CommandsOutcome } };
 type OfAdoption = { event: { output: MainProcess | null } };
-type OfError = { event: { error: unknown } };
-
-const work = { input: ({ context }: Work) => ({ context }) } as const;
-
-/** Runs the commands of one Exec directive. */
-const run = (list: ControlList) => ({ src: 'runList', input: ({ context }: Work) => ({ context, list }) }) as const;
-
-/** A time limit that the service may move (`EXTEND_TIMEOUT_USEC=`). */
-const limit = (limitMs: (service: ServiceSpec) => number) =>
-  ({
-    src: 'timeLimit',
-    input: ({ context }: Work) => ({ context, limitMs: limitMs(context.spec.service) }),
-  }) as const;
 
 /** Removes what was made for one activation. */
 const tidyUp = (comesBack: boolean) => ({ type: 'tidyUp', params: { comesBack } }) as const;
 
-const isEmpty =
-  (list: ControlList) =>
-  ({ context }: Work) =>
-    context.spec.service[list].length === 0;
-
-const has =
-  (list: ControlList) =>
-  ({ context }: Work) =>
-    context.spec.service[list].length > 0;
-
-const listDone = ({ event }: OfList) => event.output.ok;
-const listFailed = ({ event }: OfList) => !event.output.ok && !event.output.timedOut;
 const listUnmet = ({ event }: OfList) => isUnmetCondition(event.output);
-const fail = (failureIn: (event: { output: CommandsOutcome }) => Failure) =>
-  ({ type: 'fail', params: ({ event }: OfList) => failureIn(event) }) as const;
-const noteFailure = fail(({ output }) => controlFailure(output));
+
 const noteUnmet = fail(({ output }) => ({ ...controlFailure(output), result: 'exec-condition' }));
+
 const noteReloadFailure = {
   type: 'endReload',
   params: ({ event }: OfList) => ({ failure: controlFailure(event.output).reason }),
 } as const;
+
 const noteStartFailure = { type: 'failStart', params: ({ event }: OfError) => ({ error: event.error }) } as const;
-const noteTimeout = (what: string) =>
-  ({ type: 'fail', params: { result: 'timeout', reason: `${what} took too long` } }) as const;
+
 const leaveOut = {
   type: 'leaveOut',
   params: ({ event }: { event: { output: Failure | null } }): Failure =>
     event.output ?? { result: 'success', reason: '' },
 } as const;
+
 const noteSilence = {
   type: 'fail',
   params: { result: 'watchdog', reason: 'it has not said for WatchdogSec= that it is alive' },
 } as const;
+
 const noteProtocol = {
   type: 'fail',
   params: ({ context }: Work): Failure => ({ result: 'protocol', reason: unsaid(context.spec.service) }),
 } as const;
+
 const noteNoCheck = {
   type: 'fail',
   params: { result: 'protocol', reason: 'it has no health check, for which Notify=healthy waits' },
 } as const;
-const noteTrouble = { type: 'noteTrouble', params: ({ event }: OfError) => ({ error: event.error }) } as const;
 
 const wasFound = ({ event }: OfAdoption) => event.output !== null;
+
 const takeUp = { type: 'takeUp', params: ({ event }: OfAdoption) => ({ main: event.output }) } as const;
+
 const setMain = {
   type: 'setMain',
   params: ({ event }: { event: { output: MainProcess } }) => ({ main: event.output }),
@@ -84,24 +76,6 @@ const rested =
   (sub: string) =>
   ({ context }: Work) =>
     context.rest?.sub === sub;
-
-/** What becomes of the main process of a unit that takes too long to stop by itself. */
-const tooLate = [
-  { guard: 'sendsSigkill', target: '#unit.deactivating.stopSigkill', actions: noteTimeout('stopping') },
-  { target: '#unit.deactivating.ended', actions: noteTimeout('stopping') },
-] as const;
-
-/** `TimeoutStartFailureMode=`, `TimeoutStopFailureMode=`: the same, where that says what is done; `actions` note why. */
-const byMode = <Phase extends 'start' | 'stop', Actions>(phase: Phase, actions: Actions) =>
-  [
-    { guard: `${phase}Aborts`, target: '#unit.deactivating.stopWatchdog', actions },
-    { guard: `${phase}Kills`, target: '#unit.deactivating.stopSigkill', actions },
-    { guard: `${phase}Spares`, target: '#unit.deactivating.ended', actions },
-    { target: '#unit.deactivating.stopSigterm', actions },
-  ] as const;
-
-const [aborts] = byMode('stop', noteTimeout('stopping'));
-const stopsTooLate = [aborts, ...tooLate] as const;
 
 const watchdog = {
   src: 'watchdog',
@@ -116,6 +90,7 @@ function unsaid({ type, pidFile, readyWhenHealthy }: ServiceSpec): string {
 
 /** Tells the unit when its main process ends. */
 const watch = unitSetup.spawnChild('watchMain', { id: 'watch', input: ({ context }) => context });
+
 const unwatch = unitSetup.stopChild('watch');
 
 /**
@@ -220,39 +195,33 @@ export const unitMachine = unitSetup.createMachine({
             { target: 'begun', actions: 'begin' },
           ],
         },
-        begun: {
-          always: [
-            { guard: 'needsEngine', target: 'engine' },
-            { guard: 'stopWished', target: '#unit.deactivating.ended' },
-            { guard: has('execCondition'), target: 'condition' },
-            { guard: has('execStartPre'), target: 'startPre' },
-            { target: 'start' },
-          ],
-        },
+        begun: { always: [{ guard: 'needsEngine', target: 'engine' }, { target: 'prepared' }] },
         engine: {
           always: { guard: 'stopWished', target: '#unit.settling' },
-          invoke: { src: 'awaitEngine', ...work, onDone: 'condition', onError: { actions: noteTrouble } },
+          invoke: { src: 'awaitEngine', ...work, onDone: 'prepared', onError: { actions: noteTrouble } },
           after: { startTimeout: { target: '#unit.settling', actions: noteTimeout('waiting for the Docker engine') } },
         },
-        condition: {
+        prepared: {
           always: [
             { guard: 'stopWished', target: '#unit.deactivating.ended' },
-            { guard: isEmpty('execCondition'), target: 'startPre' },
+            { guard: has('execCondition'), target: 'condition' },
+            { target: 'admitted' },
           ],
+        },
+        condition: {
+          always: { guard: 'stopWished', target: '#unit.deactivating.ended' },
           invoke: {
             ...run('execCondition'),
             onDone: [
-              { guard: listDone, target: 'startPre' },
+              { guard: listDone, target: 'admitted' },
               { guard: listUnmet, target: '#unit.deactivating.ended', actions: noteUnmet },
               { target: '#unit.deactivating.ended', actions: noteFailure },
             ],
           },
         },
+        admitted: { always: [{ guard: has('execStartPre'), target: 'startPre' }, { target: 'start' }] },
         startPre: {
-          always: [
-            { guard: 'stopWished', target: '#unit.deactivating.ended' },
-            { guard: isEmpty('execStartPre'), target: 'start' },
-          ],
+          always: { guard: 'stopWished', target: '#unit.deactivating.ended' },
           invoke: {
             ...run('execStartPre'),
             onDone: [
@@ -411,119 +380,7 @@ export const unitMachine = unitSetup.createMachine({
       },
     },
 
-    deactivating: {
-      on: { EXPEL: { target: '.stopSigkill', actions: 'expel' }, ACTIVATE: { actions: 'activate' } },
-      initial: 'asked',
-      states: {
-        asked: { always: [{ guard: isEmpty('execStop'), target: 'stopSigterm' }, { target: 'stop' }] },
-        stop: {
-          invoke: {
-            ...run('execStop'),
-            onDone: [
-              { guard: listDone, target: 'stopSigterm' },
-              { guard: listFailed, target: 'stopSigterm', actions: noteFailure },
-              ...byMode('stop', noteFailure),
-            ],
-          },
-        },
-        stopSigterm: {
-          always: [
-            { guard: 'killsNothing', target: 'ended' },
-            { guard: 'mainEnded', target: 'mainEnded' },
-          ],
-          invoke: [
-            { src: 'askToStop', ...work, onError: { actions: noteTrouble } },
-            { ...limit(stopTimeoutMs), onDone: stopsTooLate },
-          ],
-        },
-        /** It said STOPPING=1: it ends without being told to. */
-        stopNotified: {
-          always: [
-            { guard: 'mainEnded', target: 'mainEnded' },
-            { guard: 'stopWished', target: 'stopSigterm' },
-          ],
-          invoke: { ...limit(stopTimeoutMs), onDone: stopsTooLate },
-        },
-        /** It hangs: it is to die of WatchdogSignal=. */
-        stopWatchdog: {
-          always: [
-            { guard: 'killsNothing', target: 'ended' },
-            { guard: 'mainEnded', target: 'mainEnded' },
-          ],
-          invoke: [
-            { src: 'abortMain', ...work, onError: { actions: noteTrouble } },
-            { ...limit(abortTimeoutMs), onDone: tooLate },
-          ],
-        },
-        mainEnded: {
-          always: [
-            { guard: 'leavesRest', target: 'ended' },
-            { guard: 'spareRest', target: 'ended' },
-            { guard: 'killsRest', target: 'finalSigkill' },
-            { target: 'stopRest' },
-          ],
-        },
-        /** What the main process has left behind is asked to end, as it was. */
-        stopRest: {
-          invoke: [
-            {
-              src: 'endRest',
-              ...work,
-              onDone: 'ended',
-              onError: { target: 'finalSigkill', actions: noteTrouble },
-            },
-            {
-              ...limit(stopTimeoutMs),
-              onDone: [
-                {
-                  guard: 'sendsSigkill',
-                  target: 'finalSigkill',
-                  actions: noteTimeout('stopping what the main process left'),
-                },
-                { target: 'ended', actions: noteTimeout('stopping what the main process left') },
-              ],
-            },
-          ],
-        },
-        stopSigkill: {
-          always: { guard: 'mainEnded', target: 'finalSigkill' },
-          invoke: { src: 'kill', ...work, onDone: 'ended' },
-        },
-        // What is left without the main process ends here.
-        finalSigkill: {
-          invoke: {
-            src: 'sendFinalSignal',
-            ...work,
-            onDone: 'ended',
-            onError: { target: 'ended', actions: noteTrouble },
-          },
-        },
-        ended: {
-          always: [
-            { guard: 'expelled', target: '#unit.settling' },
-            { guard: isEmpty('execStopPost'), target: '#unit.settling' },
-            { target: 'stopPost' },
-          ],
-        },
-        stopPost: {
-          invoke: {
-            ...run('execStopPost'),
-            onDone: [
-              { guard: listDone, target: 'stopPostRest' },
-              { target: 'stopPostRest', actions: noteFailure },
-            ],
-          },
-        },
-        /** A main process that nobody killed, or could kill, may still end. */
-        stopPostRest: {
-          always: { guard: 'mainEnded', target: '#unit.settling' },
-          invoke: {
-            ...limit(stopTimeoutMs),
-            onDone: { target: '#unit.settling', actions: noteTimeout('the end of the main process') },
-          },
-        },
-      },
-    },
+    deactivating,
 
     /** Nothing is done any more: where to from here? */
     settling: {

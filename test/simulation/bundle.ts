@@ -11,7 +11,8 @@ const requireInModules = "import { createRequire } from 'node:module'; const req
 
 /**
  * For the processes that run bundles: what a day leaves behind is garbage when it is over, so that little need be kept;
- * and most errors are of a fault that was made on purpose, whose stack nobody reads.
+ * there are as many of them as processors, so that threads of their own for the garbage would only stand in line; and most
+ * errors are of a fault that was made on purpose, whose stack nobody reads.
  */
 export const nodeOptions = ['--max-semi-space-size=64', '--single-threaded-gc', '--stack-trace-limit=2'];
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nanoid } from 'nanoid';
 import { type Client, createClient } from '../../cli/client.ts';
-import { killMachine } from '../../scripts/support/killMachine.ts';
+import { killMachine, killProcesses } from '../../scripts/support/killMachine.ts';
 import { createNatsBus } from '../../shared/bus/natsBus.ts';
 import { connectNats } from '../../shared/bus/natsConnection.ts';
 import { systemClock } from '../../shared/clock/systemClock.ts';
@@ -61,6 +61,8 @@ export async function startTestCluster(t: CleanUp, options: TestClusterOptions =
   };
   const stop = async () => {
     await end();
+    // Those of a node that was killed, too.
+    await Promise.all(running.cluster.file.nodes.map((node) => killProcesses(node.dir)));
     await rm(dir, { recursive: true, force: true, maxRetries: 3 });
   };
   t.after(stop);
