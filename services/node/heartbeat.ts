@@ -15,14 +15,16 @@ export interface HeartbeatOptions {
   onNews: (listener: () => void) => () => void;
   /** `sentAt`: when the heartbeat went out that it answers, monotonic ms. */
   onReply: (reply: HeartbeatReply, sentAt: number) => void;
-  /** No leader answered, `missed` times in a row. */
+  /** No leader answered in time, `missed` times in a row. */
   onMissed: (missed: number) => void;
   /** There will be no more heartbeats: they cannot be sent. */
   onError: (error: unknown) => void;
 }
 
-/** An answer is waited for this many intervals: on slow links several heartbeats are under way at a time. */
+/** An answer that takes more intervals than these is missed: on slow links several heartbeats are under way at a time. */
 const patience = 4;
+/** One that was missed counts all the same when it comes, ms: it renews leases from when its heartbeat was sent. */
+const answerTimeoutMs = 10_000;
 /** Heartbeats are this far apart at least, whatever there is to tell, ms. */
 const leastIntervalMs = 50;
 /** Of so many answers the middle one says how long they take: one that took long once means nothing. */
@@ -38,6 +40,9 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
   const { clock, intervalMs, beat, onReply, onMissed, onNews, onError } = options;
   const ask = createAsker(options);
   const took: number[] = [];
+  /** When those were sent that are neither answered nor missed. */
+  const open = new Set<number>();
+  let answeredSentAt = Number.NEGATIVE_INFINITY;
   let missed = 0;
   let isOver = false;
   let timer: unknown;
@@ -46,6 +51,8 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
 
   function send(): void {
     const sentAt = clock.monotonicNow();
+    for (const earlier of open) if (sentAt - earlier >= patience * intervalMs) miss(earlier);
+    open.add(sentAt);
     lastSentAt = sentAt;
     isHurrying = false;
     const answeredInMs = median(took);
@@ -56,11 +63,19 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
 
   function settle(reply: HeartbeatReply | null, sentAt: number): void {
     if (isOver) return;
-    missed = reply ? 0 : missed + 1;
-    if (!reply) return onMissed(missed);
+    if (!reply) return miss(sentAt);
+    missed = 0;
+    open.delete(sentAt);
     took.push(clock.monotonicNow() - sentAt);
     if (took.length > remembered) took.shift();
+    // One that was overtaken has nothing to say any more.
+    if (sentAt < answeredSentAt) return;
+    answeredSentAt = sentAt;
     onReply(reply, sentAt);
+  }
+
+  function miss(sentAt: number): void {
+    if (open.delete(sentAt)) onMissed(++missed);
   }
 
   /** However much there is to tell, heartbeats keep their distance. */
@@ -92,19 +107,19 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
-/** What sends a heartbeat and resolves with the answer; null: nobody who leads has answered in time. */
+/** What sends a heartbeat and resolves with the answer; null: nobody who leads has answered. */
 export function createAsker({
   machine,
   bus,
-  intervalMs,
-}: Pick<HeartbeatOptions, 'machine' | 'bus' | 'intervalMs'>): (heartbeat: Heartbeat) => Promise<HeartbeatReply | null> {
+}: Pick<HeartbeatOptions, 'machine' | 'bus'>): (heartbeat: Heartbeat) => Promise<HeartbeatReply | null> {
   const subject = subjects.heartbeat(machine);
-  const timeoutMs = patience * intervalMs;
   const replies = new HeartbeatReplies();
   const unanswered = (error: unknown) => {
     if (error instanceof NoRespondersError || error instanceof RequestTimeoutError) return null;
     throw error;
   };
   return (heartbeat) =>
-    bus.request(subject, encodeJson(heartbeat), { timeoutMs }).then(({ data }) => replies.read(data), unanswered);
+    bus
+      .request(subject, encodeJson(heartbeat), { timeoutMs: answerTimeoutMs })
+      .then(({ data }) => replies.read(data), unanswered);
 }

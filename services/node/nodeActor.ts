@@ -308,9 +308,9 @@ function heartbeatOf({ facts, registry, reporter, handingOver }: NodeWork): Hear
 
 /** Tells who leads that another agent of this machine is to be there soon. True: it has been heard in time. */
 async function handOver(work: NodeWork): Promise<boolean> {
-  const { bus, clock, facts, heartbeatMs = defaults.heartbeatMs } = work;
+  const { bus, clock, facts } = work;
   work.handingOver.is = true;
-  const ask = createAsker({ machine: facts.machine, bus, intervalMs: heartbeatMs });
+  const ask = createAsker({ machine: facts.machine, bus });
   const telling = ask(heartbeatOf(work)).then(
     (reply) => reply?.ok === true,
     (error) => {

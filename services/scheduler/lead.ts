@@ -128,8 +128,8 @@ class Term {
     const { bus, clock, projection, machineTimeoutMs: timeoutMs = defaultMachineTimeoutMs } = options;
     this.#options = options;
     this.watch = new MachineWatch({ bus, clock, timeoutMs, onSilence: nudge, machines: () => this.readyMachines() });
-    const prove = () => options.leader.proveLeadership();
-    this.leases = new LeaseWatch({ clock, state: () => projection.state, prove, onEnded: nudge });
+    const { leader } = options;
+    this.leases = new LeaseWatch({ clock, state: () => projection.state, leader, onEnded: nudge });
     this.copies = new CopyWatch({ clock, state: () => projection.state, onEnded: nudge });
     this.#stopTicking = this.#tick(clock, nudge);
     this.#stopListening = projection.onCommit(({ events }) => {

@@ -1,12 +1,12 @@
 import type { Clock } from '../../shared/clock/clock.ts';
 import type { ClusterState, Lease } from '../../shared/domain/clusterState.ts';
 import { leaseOverAt, leaseProofMs } from '../../shared/domain/lease.ts';
+import type { Leader } from '../../shared/log/leaderActor.ts';
 
 export interface LeaseWatchOptions {
   clock: Clock;
   state: () => ClusterState;
-  /** Resolves when it is proved that this scheduler led at some moment after the call. */
-  prove: () => Promise<unknown>;
+  leader: Pick<Leader, 'proveLeadership' | 'provenAt'>;
   /** Called again and again while there are {@link LeaseWatch.ended}. */
   onEnded: () => void;
 }
@@ -32,7 +32,6 @@ export class LeaseWatch {
   readonly #answeredAt = new Map<string, number>();
   /** Leases whose machine has said, having its newest assignment, that it has no such unit. */
   readonly #given = new Map<string, Lease>();
-  #provenAt = Number.NEGATIVE_INFINITY;
   #isProving = false;
   #timer: unknown;
 
@@ -56,7 +55,7 @@ export class LeaseWatch {
     const { state } = this.#options;
     if (state().leasing.get(machine).size === 0) return false;
     this.#answeredAt.set(machine, now);
-    return now - this.#provenAt <= leaseProofMs;
+    return now - this.#options.leader.provenAt <= leaseProofMs;
   }
 
   /** Those that are over, as of now. */
@@ -109,10 +108,8 @@ export class LeaseWatch {
   async #prove(): Promise<void> {
     if (this.#isProving) return;
     this.#isProving = true;
-    const startedAt = this.#options.clock.monotonicNow();
     try {
-      await this.#options.prove();
-      this.#provenAt = startedAt;
+      await this.#options.leader.proveLeadership();
     } catch {
       // Nothing is renewed meanwhile.
     } finally {

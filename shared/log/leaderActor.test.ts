@@ -167,6 +167,30 @@ async function hearOldLeader(cluster: Cluster): Promise<void> {
   }
 }
 
+test('a leader knows when the append began that proved its leadership last', async () => {
+  const cluster = new Cluster();
+  const { clock } = cluster;
+  const { leader } = await cluster.join('a');
+  await clock.advance(electionMs);
+  assert.equal(leader.provenAt, Number.NEGATIVE_INFINITY, 'that it was elected is no proof of what came later');
+  await leader.proveLeadership();
+  const first = clock.monotonicNow();
+  assert.equal(leader.provenAt, first);
+
+  await clock.advance(100);
+  cluster.fences.setAvailable(false);
+  const proof = leader.proveLeadership();
+  await clock.advance(3_000);
+  assert.equal(leader.provenAt, first, 'it is not proven yet');
+  cluster.fences.setAvailable(true);
+  await clock.advance(3_000);
+  await proof;
+  assert.equal(leader.provenAt, first + 100);
+
+  leader.resign();
+  assert.equal(leader.provenAt, Number.NEGATIVE_INFINITY);
+});
+
 test('a lone candidate leads at once, also after a restart', async () => {
   const cluster = new Cluster();
   const first = await cluster.join('a');

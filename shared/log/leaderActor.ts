@@ -36,6 +36,8 @@ export interface Leader {
    * @throws {FencedError} it does not lead (any more).
    */
   proveLeadership(): Promise<void>;
+  /** When the last append began that proved so in this term, whoever had asked for it, monotonic ms; −∞: there was none. */
+  readonly provenAt: number;
   /** Campaigns at once, whoever leads: that is how leadership is handed over. */
   campaign(): void;
   /** Calls `listener` whenever {@link state} or {@link known} may have changed; returns what takes it off. */
@@ -99,6 +101,9 @@ function leaderOf(actor: ActorRefFrom<typeof leaderMachine>): Leader {
         if (error instanceof FencedError && isSameTerm) tell({ type: 'FENCED', reason: error.message });
         throw error;
       }
+    },
+    get provenAt() {
+      return actor.getSnapshot().context.term?.provenAt ?? Number.NEGATIVE_INFINITY;
     },
     campaign: () => tell({ type: 'NOBODY_LEADS' }),
     onChange: (listener) => {
@@ -226,9 +231,9 @@ function leaderIn({ known, epoch }: Context): KnownLeader | null {
   return known !== null && known.epoch >= epoch ? known : null;
 }
 
-function elected({ id, campaigns }: Candidate, won: FenceState): Omit<Context, 'candidate'> {
+function elected({ id, campaigns, clock }: Candidate, won: FenceState): Omit<Context, 'candidate'> {
   const { epoch } = won;
-  return { epoch, known: { leader: id, epoch }, term: createTerm(campaigns, won) };
+  return { epoch, known: { leader: id, epoch }, term: createTerm(campaigns, won, clock) };
 }
 
 function newerEpoch(error: unknown): number | null {

@@ -81,17 +81,22 @@ export interface Term {
    * @throws {FencedError} it does not, or its term ended while the proof was under way.
    */
   prove(): Promise<void>;
+  /** When the last append began that proved it, whoever had asked for it, monotonic ms; −∞: there was none. */
+  readonly provenAt: number;
   end(): void;
 }
 
-export function createTerm(fence: Fence, won: FenceState): Term {
+export function createTerm(fence: Fence, won: FenceState, clock: Clock): Term {
   const over = new AbortController();
   let at = won;
+  let provenAt = Number.NEGATIVE_INFINITY;
 
   async function proveOnce(): Promise<void> {
     if (over.signal.aborted) throw new FencedError(`the term of epoch ${won.epoch} is over`);
+    const beganAt = clock.monotonicNow();
     try {
       at = await fence.prove(at, over.signal);
+      provenAt = beganAt;
     } catch (cause) {
       if (!over.signal.aborted) throw cause;
       throw new FencedError(`the term of epoch ${won.epoch} ended before it could be proven`, { cause });
@@ -103,6 +108,9 @@ export function createTerm(fence: Fence, won: FenceState): Term {
     signal: over.signal,
     // A proof that is under way may have been sent before the call, and proves nothing for it.
     prove: shareNext(proveOnce),
+    get provenAt() {
+      return provenAt;
+    },
     end: () => over.abort(),
   };
 }

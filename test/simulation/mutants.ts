@@ -222,7 +222,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'services/scheduler/leaseWatch.ts',
-        find: 'return now - this.#provenAt <= leaseProofMs;',
+        find: 'return now - this.#options.leader.provenAt <= leaseProofMs;',
         replace: 'return true;',
       },
     ],
