@@ -40,10 +40,12 @@ export async function awaitWhole(lab: Lab, units: readonly LabUnit[], timeoutMs:
 async function whatIsMissing({ client, machines, seat }: Lab, units: readonly LabUnit[]): Promise<string | null> {
   try {
     const options = { leader: true, patienceMs: askMs };
-    const there = (await client.query({ type: 'ListMachines' }, options)).data.machines;
+    const [there, rows] = await Promise.all([
+      client.query({ type: 'ListMachines' }, options).then(({ data }) => data.machines),
+      client.query({ type: 'ListUnits' }, options).then(({ data }) => data.units),
+    ]);
     const away = machines.find(({ id }) => there.find((machine) => machine.id === id)?.state !== 'ready');
     if (away) return `machine ${away.host} is not ready`;
-    const rows = (await client.query({ type: 'ListUnits' }, options)).data.units;
     for (const { name } of units) {
       const states = rows.filter(({ unit }) => unit === name).map(({ active, sub }) => `${active} (${sub})`);
       if (states.join() !== 'active (running)') return `${name} is ${states.join(' and ') || 'nowhere'}`;

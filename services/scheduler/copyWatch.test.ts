@@ -115,7 +115,7 @@ describe('the scheduler', () => {
     const { version = 0 } = newest(schedulers, 'm1') ?? {};
     schedulers.running[0]?.log.loseNextAnswer('stored');
     const moved = schedulers.command({ type: 'MoveUnits', units: [{ name: web }], reason: 'because' });
-    await schedulers.clock.advance(100);
+    await schedulers.clock.advance(1);
     assert.equal((await schedulers.commits()).at(-1)?.events.at(-1)?.type, 'UnitPlaced');
     await schedulers.beat('m1', { assignment: version, leaving: [] });
     await schedulers.pass(5_000, 'm1', 'm2');

@@ -146,6 +146,25 @@ describe('liveness', () => {
 });
 
 describe('heartbeats are answered', () => {
+  test('with an assignment that says the same as before, though the log has given back what comes next', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    const { log } = await cluster.start('s1');
+    await cluster.join('m1');
+    await cluster.command(start('a.service'));
+    const published = cluster.assignments.at(-1);
+    assert.deepEqual(published?.units.length, 1);
+    log.loseNextAnswer('stored');
+    const started = cluster.command(start('b.service'));
+    await cluster.clock.advance(1);
+    assert.equal((await cluster.commits()).at(-1)?.events.at(-1)?.type, 'UnitPlaced');
+    await cluster.beat('m1', { assignment: published.version - 1 });
+    await cluster.pass(5_000, 'm1');
+    assert.equal((await started).ok, true);
+    const units = cluster.assignments.filter(({ version }) => version === published.version).map((one) => one.units);
+    assert.deepEqual(new Set(units.map((all) => all.length)), new Set([1]));
+    assert.equal(cluster.assignments.at(-1)?.units.length, 2);
+  });
+
   test('with the newest assignment, which is sent again to a machine that has not taken it up', async (t) => {
     const cluster = new MemorySchedulers(t);
     await cluster.start('s1');

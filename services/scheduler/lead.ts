@@ -199,9 +199,10 @@ class Term {
     if (known.session !== heartbeat.session) return { ok: false, code: 'replaced' };
     this.watch.heard(machine, heartbeat);
     const assignment = this.#versions.get(machine) ?? 0;
+    const isAllPublished = this.#isAllPublished();
     // It has not taken up the newest one: perhaps nothing reached it, nor the stream. It is the same if sent again.
-    if (heartbeat.assignment < assignment) this.#publish(machine, assignment);
-    const isUpToDate = heartbeat.assignment === assignment && this.#isAllPublished();
+    if (heartbeat.assignment < assignment && isAllPublished) this.#publish(machine, assignment);
+    const isUpToDate = heartbeat.assignment === assignment && isAllPublished;
     const renews = this.leases.heard(machine, isUpToDate ? heartbeat.held : undefined);
     if (isUpToDate) this.copies.heard(machine, heartbeat.leaving);
     const resync = this.#isOutOfSync(machine, heartbeat.digest);

@@ -40,14 +40,22 @@ export function serveQueries(options: QueryServiceOptions): Subscription[] {
 }
 
 async function answerAsLeader(options: QueryServiceOptions, message: BusMessage): Promise<void> {
-  try {
-    await options.leader.proveLeadership();
-  } catch (error) {
-    if (!(error instanceof FencedError)) throw error;
-    return refuse(message, 'not-leading', 'this scheduler no longer leads');
-  }
-  await options.projection.reached((await options.log.bounds()).last);
+  // Both begin after the question, and need not wait for each other: each is a way to the log and back.
+  const [refusal, { last }] = await Promise.all([whyNotLeading(options.leader), options.log.bounds()]);
+  if (refusal !== null) return refuse(message, 'not-leading', refusal);
+  await options.projection.reached(last);
   await answer(options, message);
+}
+
+/** Null: it is proven that it leads. */
+async function whyNotLeading(leader: Leader): Promise<string | null> {
+  try {
+    await leader.proveLeadership();
+    return null;
+  } catch (error) {
+    if (error instanceof FencedError) return 'this scheduler no longer leads';
+    throw error;
+  }
 }
 
 async function answer(options: QueryServiceOptions, message: BusMessage): Promise<void> {

@@ -11,7 +11,7 @@ export interface Patience {
   clock: Clock;
   /** How long it is tried in all, ms. */
   timeoutMs: number;
-  /** How long one try may take, ms. */
+  /** How long a try may go without an answer before there is another one, ms. */
   attemptMs: number;
   signal?: AbortSignal;
   /** Who is asked, for messages. */
@@ -20,42 +20,64 @@ export interface Patience {
   onRetry?: (reason: string) => void;
 }
 
+type Outcome<T> = { value: T } | { retry: string; unanswered: boolean };
+
 const retryMs = { min: 50, max: 500 };
 
 /**
  * Asks a scheduler, or who else may lead, until one answers: one that dies is succeeded by another, and NATS comes back.
+ * The first answer counts, whichever try it is to: where answers take longer than a try, there would never be one.
+ * @param attempt gives up by itself after so many ms, and comes to the same if it is made twice.
  * @throws {NoLeaderError} nobody answered in time.
  */
 export async function askPatiently<T>(
   attempt: (timeoutMs: number) => Promise<Attempt<T>>,
-  { clock, timeoutMs, attemptMs, signal, whom = 'scheduler', onRetry }: Patience,
+  patience: Patience,
 ): Promise<T> {
+  const { clock, timeoutMs, signal, onRetry } = patience;
   const deadline = clock.monotonicNow() + timeoutMs;
+  let answer: (answer: { value: T }) => void = () => {};
+  const answered = new Promise<{ value: T }>((resolve) => {
+    answer = resolve;
+  });
   let unanswered = false;
   for (let waitMs = retryMs.min; ; waitMs = Math.min(waitMs * 2, retryMs.max)) {
-    const outcome = await tryOnce(attempt, whom, Math.max(1, Math.min(attemptMs, deadline - clock.monotonicNow())));
+    const leftMs = Math.max(1, deadline - clock.monotonicNow());
+    const outcome = await Promise.race([answered, tryOnce(attempt, patience, leftMs, answer)]);
     if ('value' in outcome) return outcome.value;
     unanswered ||= outcome.unanswered;
     if (signal?.aborted || clock.monotonicNow() + waitMs >= deadline)
       throw new NoLeaderError(outcome.retry, unanswered);
     onRetry?.(outcome.retry);
-    await delay(clock, waitMs, signal);
+    const late = await Promise.race([answered, delay(clock, waitMs, signal)]);
+    if (late) return late.value;
   }
 }
 
-async function tryOnce<T>(
+/** Resolves when it is time for another try, if not for good; `answer` is told even after that. */
+function tryOnce<T>(
   attempt: (timeoutMs: number) => Promise<Attempt<T>>,
-  whom: string,
-  timeoutMs: number,
-): Promise<{ value: T } | { retry: string; unanswered: boolean }> {
-  try {
-    const outcome = await attempt(timeoutMs);
-    return 'value' in outcome ? outcome : { retry: outcome.retry, unanswered: outcome.doubtful ?? false };
-  } catch (error) {
-    if (error instanceof NoRespondersError) return { retry: `no ${whom} leads`, unanswered: false };
-    if (error instanceof RequestTimeoutError) return { retry: `the ${whom} does not answer`, unanswered: true };
-    throw error;
-  }
+  { clock, attemptMs, whom = 'scheduler' }: Patience,
+  leftMs: number,
+  answer: (answer: { value: T }) => void,
+): Promise<Outcome<T>> {
+  return new Promise((resolve, reject) => {
+    const silence = { retry: `the ${whom} does not answer`, unanswered: true };
+    const timer = clock.setTimeout(() => resolve(silence), Math.min(attemptMs, leftMs));
+    attempt(leftMs)
+      .then(
+        (outcome) => {
+          if ('value' in outcome) answer(outcome);
+          resolve('value' in outcome ? outcome : { retry: outcome.retry, unanswered: outcome.doubtful ?? false });
+        },
+        (error) => {
+          if (error instanceof NoRespondersError) resolve({ retry: `no ${whom} leads`, unanswered: false });
+          else if (error instanceof RequestTimeoutError) resolve(silence);
+          else reject(error);
+        },
+      )
+      .finally(() => clock.clearTimeout(timer));
+  });
 }
 
 /** Nobody who leads answered in time; the message says how the last try went. */

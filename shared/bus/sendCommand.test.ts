@@ -29,6 +29,10 @@ function createScene(t: TestContext) {
         if (reply) message.respond(encodeJson(reply));
       });
     },
+    serve: (handle: (respond: (reply: CommandReply) => void) => void) =>
+      network
+        .connect()
+        .subscribe(subjects.clusterCommands, (message) => handle((reply) => message.respond(encodeJson(reply)))),
     send: (timeoutMs: number, signal?: AbortSignal) =>
       sendCommand(command, {
         ...{ bus, clock, timeoutMs, attemptMs: 1_000 },
@@ -61,6 +65,21 @@ test('while nobody leads, or answers, it is given again with the same id', async
     'the scheduler that was asked no longer leads',
     'the scheduler does not answer',
   ]);
+});
+
+test('an answer that takes longer than a try counts, whichever try it is to', async (t) => {
+  const scene = createScene(t);
+  const { clock } = scene;
+  let count = 0;
+  scene.serve((respond) => {
+    const seq = ++count;
+    clock.setTimeout(() => respond({ ok: true, seq }), 2_500);
+  });
+  const sent = scene.send(10_000);
+  await clock.advance(2_500);
+  assert.deepEqual(await sent, { ok: true, seq: 1 });
+  assert.equal(count, 3, 'it is given again all the same');
+  assert.deepEqual(new Set(scene.retries), new Set(['the scheduler does not answer']));
 });
 
 test('when the time is over it says why nobody answered', async (t) => {

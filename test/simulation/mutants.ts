@@ -145,8 +145,19 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'services/scheduler/lead.ts',
-        find: 'if (heartbeat.assignment < assignment) this.#publish(machine, assignment);',
+        find: 'if (heartbeat.assignment < assignment && isAllPublished) this.#publish(machine, assignment);',
         replace: '',
+      },
+    ],
+  },
+  {
+    name: 'an assignment that is sent again says what it did not say before',
+    seed: 'assignment-sent-again-with-more.json',
+    edits: [
+      {
+        file: 'services/scheduler/lead.ts',
+        find: 'assignment && isAllPublished) this.#publish',
+        replace: 'assignment) this.#publish',
       },
     ],
   },
@@ -224,6 +235,17 @@ export const mutants: readonly Mutant[] = [
         file: 'services/scheduler/leaseWatch.ts',
         find: 'return now - this.#options.leader.provenAt <= leaseProofMs;',
         replace: 'return true;',
+      },
+    ],
+  },
+  {
+    name: 'a proof of leadership counts from when it was answered, not from when it began',
+    seed: 1,
+    edits: [
+      {
+        file: 'shared/log/leaderFence.ts',
+        find: 'provenAt = beganAt;',
+        replace: 'provenAt = clock.monotonicNow() + 0 * beganAt;',
       },
     ],
   },
@@ -326,8 +348,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'services/scheduler/lead.ts',
-        find: ' && this.#isAllPublished();',
-        replace: ';',
+        find: 'heartbeat.assignment === assignment && isAllPublished;',
+        replace: 'heartbeat.assignment === assignment;',
       },
     ],
   },
