@@ -239,17 +239,6 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a proof of leadership counts from when it was answered, not from when it began',
-    seed: 1,
-    edits: [
-      {
-        file: 'shared/log/leaderFence.ts',
-        find: 'provenAt = beganAt;',
-        replace: 'provenAt = clock.monotonicNow() + 0 * beganAt;',
-      },
-    ],
-  },
-  {
     name: 'a new leader does not count with what the one before it answered',
     seed: 167,
     edits: [{ file: 'services/scheduler/leaseWatch.ts', find: 'this.#startedAt + leaseProofMs', replace: '0' }],
