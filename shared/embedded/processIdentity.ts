@@ -8,7 +8,10 @@ export interface ProcessIdentity {
   startTime: string;
 }
 
-/** Who a process is, or null when there is none of that pid. A zombie is none: it has ended. */
+/**
+ * Who a process is, or null when there is none of that pid. A zombie is none: it has ended. Not so one whose first thread
+ * alone has ended: the others may still hold its files, and its ports.
+ */
 export async function identify(pid: number): Promise<ProcessIdentity | null> {
   const startTime = process.platform === 'linux' ? await linuxStartTime(pid) : await psStartTime(pid);
   return startTime === null ? null : { pid, startTime };
@@ -31,13 +34,14 @@ export async function killIdentified(identity: ProcessIdentity): Promise<boolean
   }
 }
 
-/** Boot id and clock ticks since that boot: proc_pid_stat(5), fields 3 (state) and 22 (starttime). */
+/** Boot id and clock ticks since that boot: proc_pid_stat(5), fields 3 (state), 20 (num_threads) and 22 (starttime). */
 async function linuxStartTime(pid: number): Promise<string | null> {
   const stat = await readIfThere(`/proc/${pid}/stat`);
   if (stat === null) return null;
   // The second field, the program's name in brackets, may itself hold blanks and brackets.
   const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  if (state === 'Z' || state === 'X') return null;
+  const threads = Number(fields[16]);
+  if (state === 'X' || (state === 'Z' && threads <= 1)) return null;
   const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
   return `${bootId.slice(0, 8)}/${fields[18] ?? ''}`;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -68,4 +68,18 @@ test('a zombie is not alive', async (t) => {
   const pid = Number(String(chunk));
   const deadline = AbortSignal.timeout(5_000);
   while ((await identify(pid)) !== null) assert.ok(!deadline.aborted, 'it stays alive');
+});
+
+test('a process is alive as long as one of its threads is', async (t) => {
+  // Its first thread ends by itself, without the others: exit(2) as the kernel has it, which no library calls.
+  const exit = { x64: 60, arm64: 93 }[process.arch as string];
+  const program = `use threads; threads->create(sub { sleep 60 }); $| = 1; print "up"; syscall(${exit}, 0)`;
+  const child = spawn('perl', ['-e', program], { stdio: ['ignore', 'pipe', 'ignore'] });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  const { pid = 0 } = child;
+  const state = async () => (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.[0];
+  const deadline = AbortSignal.timeout(5_000);
+  while ((await state()) !== 'Z') assert.ok(!deadline.aborted, 'its first thread goes on');
+  assert.notEqual(await identify(pid), null);
 });
