@@ -55,6 +55,8 @@ describe('liveness', () => {
     await cluster.join('m1');
     await cluster.join('m2');
     await cluster.beat('m1', { backWithinMs: 10_000 });
+    // It was overtaken.
+    await cluster.beat('m1');
     const lost = async () =>
       (await cluster.commits()).flatMap(({ events }) =>
         events.flatMap((event) => (event.type === 'MachineLost' ? event.machine : [])),

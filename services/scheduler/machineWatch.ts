@@ -35,6 +35,8 @@ export class MachineWatch {
   #checkedAt: number;
   #echo: { sentAt: number; isBack: boolean } | null = null;
   #believed = new Set<string>();
+  /** By machine: the agent that has said that it makes room for the next one. */
+  readonly #leaving = new Map<string, { session: string; backWithinMs: number }>();
 
   constructor(options: MachineWatchOptions) {
     const { bus, clock } = options;
@@ -49,11 +51,21 @@ export class MachineWatch {
 
   /** A heartbeat, or something else that begins a fresh full timeout. */
   heard(machine: string, heartbeat?: Heartbeat): void {
-    this.#liveness.heard(machine, this.#options.clock.monotonicNow(), heartbeat && allowanceOf(heartbeat));
+    const allowanceMs = heartbeat && allowanceOf(this.#withPromise(machine, heartbeat));
+    this.#liveness.heard(machine, this.#options.clock.monotonicNow(), allowanceMs);
+  }
+
+  /** An agent that makes room does not take that back: a heartbeat that does not say so was overtaken by the one that did. */
+  #withPromise(machine: string, heartbeat: Heartbeat): Heartbeat {
+    const { session, backWithinMs } = heartbeat;
+    if (backWithinMs !== undefined) this.#leaving.set(machine, { session, backWithinMs });
+    const promise = this.#leaving.get(machine);
+    return promise?.session === session ? { ...heartbeat, ...promise } : heartbeat;
   }
 
   forget(machine: string): void {
     this.#liveness.forget(machine);
+    this.#leaving.delete(machine);
   }
 
   /** The machines that are to be declared lost, as of now. */
