@@ -176,10 +176,21 @@ describe('a node that starts', { timeout: 30_000 }, () => {
     assert.deepEqual(more, []);
     assert.deepEqual(await written(of), ['synced: joined']);
     assert.deepEqual(
-      of.leader.beats,
+      of.leader.beats.filter(({ takesUp }) => takesUp === undefined),
       Array(3).fill({ session: 's1', assignment: 0, digest: of.reporter.digest(), leaving: null }),
     );
     assert.deepEqual([of.node.state, of.states], ['ready', ['joining', 'ready']]);
+  });
+
+  it('says that it is there for as long as it takes up what an earlier agent left', async () => {
+    const of = world({ load: () => new Promise(() => undefined) });
+    await of.clock.advance(1_200);
+    const { session, nodeKey, bootId } = of.facts;
+    assert.deepEqual(
+      of.leader.beats.map((beat) => [beat.session, beat.takesUp]),
+      Array(3).fill([session, { nodeKey, bootId }]),
+    );
+    assert.deepEqual([of.node.state, of.leader.commands], ['recovering', []]);
   });
 
   it('waits for somebody to lead as long as it takes, its units running, and asks again and again', async () => {

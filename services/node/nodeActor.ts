@@ -97,6 +97,8 @@ const nodeMachine = setup({
     ),
     listen: fromCallback<NodeEvent, NodeWork>(({ input, sendBack }) => listen(input, sendBack)),
     heartbeat: fromCallback<NodeEvent, NodeWork>(({ input, sendBack }) => beat(input, sendBack)),
+    /** Until it has joined: what an earlier agent left is not to be given to another machine meanwhile. */
+    signOfLife: fromCallback<NodeEvent, NodeWork>(({ input }) => beat(input, () => undefined, takingUp(input))),
     drain: fromPromise<void, NodeContext>(({ input }) => drain(input.work, input.reason)),
     catchUp: fromPromise<Assignment | null, NodeWork>(({ input }) => readAssignment(input)),
   },
@@ -133,26 +135,32 @@ const nodeMachine = setup({
   invoke: { src: 'listen', ...ofWork },
   states: {
     recovering: {
-      invoke: {
-        src: 'recover',
-        ...ofWork,
-        // Told to stop meanwhile, it stops what it has just taken up.
-        onDone: [{ guard: 'stopping', target: 'draining' }, { target: 'joining' }],
-        onError: { target: 'refused', actions: failed },
-      },
+      invoke: [
+        {
+          src: 'recover',
+          ...ofWork,
+          // Told to stop meanwhile, it stops what it has just taken up.
+          onDone: [{ guard: 'stopping', target: 'draining' }, { target: 'joining' }],
+          onError: { target: 'refused', actions: failed },
+        },
+        { src: 'signOfLife', ...ofWork },
+      ],
       on: { STOP: { actions: 'stop' } },
     },
     joining: {
-      invoke: {
-        src: 'join',
-        // A cluster that says both "welcome" and "who are you?" is not asked all the time.
-        input: ({ context: { work, joinedAt } }) => ({
-          work,
-          notBefore: (joinedAt ?? Number.NEGATIVE_INFINITY) + retryMs,
-        }),
-        onDone: { target: 'member', actions: ['sync', 'noteJoined'] },
-        onError: { target: 'refused', actions: failed },
-      },
+      invoke: [
+        {
+          src: 'join',
+          // A cluster that says both "welcome" and "who are you?" is not asked all the time.
+          input: ({ context: { work, joinedAt } }) => ({
+            work,
+            notBefore: (joinedAt ?? Number.NEGATIVE_INFINITY) + retryMs,
+          }),
+          onDone: { target: 'member', actions: ['sync', 'noteJoined'] },
+          onError: { target: 'refused', actions: failed },
+        },
+        { src: 'signOfLife', ...ofWork },
+      ],
       on: {
         ASSIGNED: { actions: 'apply' },
         REJOIN: { target: 'joining', reenter: true },
@@ -269,14 +277,18 @@ function listen({ bus, facts, onError }: NodeDeps, send: (event: NodeEvent) => v
   return () => subscription.unsubscribe();
 }
 
-function beat(deps: NodeWork, send: (event: NodeEvent) => void): () => void {
+function takingUp({ facts: { nodeKey, bootId } }: NodeWork): Partial<Heartbeat> {
+  return { takesUp: { nodeKey, bootId } };
+}
+
+function beat(deps: NodeWork, send: (event: NodeEvent) => void, more: Partial<Heartbeat> = {}): () => void {
   const { bus, clock, facts, leases, registry, onError, heartbeatMs = defaults.heartbeatMs } = deps;
   return startHeartbeat({
     machine: facts.machine,
     bus,
     clock,
     intervalMs: heartbeatMs,
-    beat: () => heartbeatOf(deps),
+    beat: () => ({ ...heartbeatOf(deps), ...more }),
     onNews: (listener) => registry.onGone(listener),
     onReply: (reply, sentAt) => {
       if (reply.ok && reply.lease) leases.renew(sentAt);

@@ -11,7 +11,7 @@ import { type Commit, causeOf } from '../../shared/protocol/commit.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { machineFacts } from '../../test/support/samples.ts';
 import { CommitLoop } from './commitLoop.ts';
-import type { Silence } from './round.ts';
+import type { Silence } from './policy/liveness.ts';
 
 const sleeper = '[Service]\nExecStart=/bin/sleep 100\n';
 const unit = (name: string, fleet = ''): NamedUnit => ({
@@ -220,7 +220,7 @@ describe('a retry', () => {
     await loop.give(start(unit('a.service')), 'x');
     loop.store.setFull('no space left on device');
     loop.stallProofs();
-    loop.silences.push({ machine: 'm1', silentMs: 2_140 });
+    loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0 });
     const both = Promise.all([loop.give(start(unit('a.service')), 'x'), loop.give(start(unit('b.service')))]);
     await loop.clock.advance(5_000);
     const [retry, other] = await both;
@@ -312,7 +312,7 @@ describe('a machine that was silent for too long', () => {
     await loop.give(join('m1'));
     await loop.give(start(unit('a.service'), unit('f.service', 'MachineOf=a.service')));
     await loop.give(join('m2'));
-    loop.silences.push({ machine: 'm1', silentMs: 2_140 });
+    loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0 });
     loop.loop.nudge();
     await loop.clock.advance(0);
     const commit = loop.commits.at(-1);
@@ -331,7 +331,7 @@ describe('a machine that was silent for too long', () => {
     for (const expected of [0, 1]) {
       const release = loop.hold();
       loop.stallProofs();
-      loop.silences.push({ machine: 'm1', silentMs: 2_140 });
+      loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0 });
       loop.loop.nudge();
       await loop.clock.advance(3_000);
       release();
@@ -345,7 +345,7 @@ describe('a machine that was silent for too long', () => {
     const loop = createLoop(t);
     await loop.give(join('m1'));
     for (let i = 0; i < 2; i++) {
-      loop.silences.push({ machine: 'm1', silentMs: 2_140 });
+      loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0 });
       loop.loop.nudge();
       await loop.clock.advance(0);
     }
@@ -360,7 +360,7 @@ describe('a machine that was silent for too long', () => {
     const release = loop.hold();
     const blocker = loop.give(start(unit('x.service')));
     await loop.clock.advance(0);
-    loop.silences.push({ machine: 'm1', silentMs: 2_140 });
+    loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0 });
     const reply = loop.give(start(unit('b.service')), 'c9');
     release();
     await Promise.all([blocker, reply]);

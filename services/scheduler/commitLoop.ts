@@ -6,8 +6,9 @@ import type { SubjectWriter } from '../../shared/log/subjectWriter.ts';
 import type { Command, CommandReply } from '../../shared/protocol/commands.ts';
 import type { EndedCopy } from './copyWatch.ts';
 import type { EndedLease } from './leaseWatch.ts';
+import type { Silence } from './policy/liveness.ts';
 import { comparisonsAtOnce, SlicedSearch, searchPauseMs } from './policy/rebalancing.ts';
-import { type Queued, Round, type RoundLimits, type Silence } from './round.ts';
+import { type Queued, Round, type RoundLimits } from './round.ts';
 
 export interface CommitLoopOptions {
   projection: Projection;

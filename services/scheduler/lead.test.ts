@@ -3,9 +3,10 @@ import { describe, test } from 'node:test';
 import { digestReports } from '../../shared/domain/digest.ts';
 import type { CommandBody } from '../../shared/protocol/commands.ts';
 import { causeOf, encodeCommit } from '../../shared/protocol/commit.ts';
+import type { Heartbeat } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { electionMs, MemorySchedulers } from '../../test/support/memorySchedulers.ts';
-import { report } from '../../test/support/samples.ts';
+import { machineFacts, report } from '../../test/support/samples.ts';
 
 const text = '[Service]\nExecStart=/bin/sleep 100\n';
 const start = (...names: string[]): CommandBody => ({
@@ -64,6 +65,28 @@ describe('liveness', () => {
     await cluster.pass(11_500, 'm2');
     assert.deepEqual(await lost(), []);
     await cluster.pass(1_500, 'm2');
+    assert.deepEqual(await lost(), ['m1']);
+  });
+
+  test('a machine whose agent starts anew keeps its units until that one has joined; another with its id is nobody', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    await cluster.start('s1');
+    await cluster.join('m1');
+    await cluster.join('m2');
+    const lost = async () =>
+      (await cluster.commits()).flatMap(({ events }) =>
+        events.flatMap((event) => (event.type === 'MachineLost' ? event.machine : [])),
+      );
+    const { nodeKey, bootId } = machineFacts('m1');
+    const starts = async (ms: number, takesUp: Heartbeat['takesUp']) => {
+      for (let left = ms; left > 0; left -= 500) {
+        assert.equal((await cluster.beat('m1', { session: 'm1-2', takesUp })).ok, false);
+        await cluster.pass(500, 'm2');
+      }
+    };
+    await starts(10_000, { nodeKey, bootId });
+    assert.deepEqual(await lost(), []);
+    await starts(3_000, { nodeKey: 'another', bootId });
     assert.deepEqual(await lost(), ['m1']);
   });
 

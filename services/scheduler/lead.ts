@@ -196,7 +196,11 @@ class Term {
   heard(machine: string, heartbeat: Heartbeat): HeartbeatReply {
     const known = this.#options.projection.state.machines.get(machine);
     if (known?.state !== 'ready') return { ok: false, code: 'join' };
-    if (known.session !== heartbeat.session) return { ok: false, code: 'replaced' };
+    if (known.session !== heartbeat.session) {
+      const { takesUp } = heartbeat;
+      if (takesUp?.nodeKey === known.nodeKey && takesUp.bootId === known.bootId) this.watch.heardStarting(machine);
+      return { ok: false, code: 'replaced' };
+    }
     this.watch.heard(machine, heartbeat);
     const assignment = this.#versions.get(machine) ?? 0;
     const isAllPublished = this.#isAllPublished();

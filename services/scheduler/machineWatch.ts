@@ -1,8 +1,7 @@
 import type { Bus } from '../../shared/bus/bus.ts';
 import type { Clock } from '../../shared/clock/clock.ts';
 import type { Heartbeat } from '../../shared/protocol/node.ts';
-import { allowanceOf, Liveness, overdue } from './policy/liveness.ts';
-import type { Silence } from './round.ts';
+import { Liveness, type Silence, slownessAllowance } from './policy/liveness.ts';
 
 export interface MachineWatchOptions {
   bus: Bus;
@@ -24,7 +23,8 @@ const echoTimeoutMs = 1_500;
 /**
  * Finds the machines that have been silent for too long. A silence counts only when the bus works: before it is
  * believed, a message of this scheduler to itself has to come back, and the machine has still not been heard by then.
- * Otherwise the silence was ours, and everybody gets a fresh full timeout.
+ * Otherwise the silence was ours, and everybody gets a fresh full timeout. Where it comes back slowly, the machine's
+ * heartbeats may be as slow, though it has not learned yet that they are.
  */
 export class MachineWatch {
   readonly #options: MachineWatchOptions;
@@ -33,10 +33,9 @@ export class MachineWatch {
   readonly #ends: (() => void)[];
   #timer: unknown;
   #checkedAt: number;
-  #echo: { sentAt: number; isBack: boolean } | null = null;
+  /** `tookMs`: null until it is back. */
+  #echo: { sentAt: number; tookMs: number | null } | null = null;
   #believed = new Set<string>();
-  /** By machine: the agent that has said that it makes room for the next one. */
-  readonly #leaving = new Map<string, { session: string; backWithinMs: number }>();
 
   constructor(options: MachineWatchOptions) {
     const { bus, clock } = options;
@@ -51,21 +50,16 @@ export class MachineWatch {
 
   /** A heartbeat, or something else that begins a fresh full timeout. */
   heard(machine: string, heartbeat?: Heartbeat): void {
-    const allowanceMs = heartbeat && allowanceOf(this.#withPromise(machine, heartbeat));
-    this.#liveness.heard(machine, this.#options.clock.monotonicNow(), allowanceMs);
+    this.#liveness.heard(machine, this.#options.clock.monotonicNow(), heartbeat);
   }
 
-  /** An agent that makes room does not take that back: a heartbeat that does not say so was overtaken by the one that did. */
-  #withPromise(machine: string, heartbeat: Heartbeat): Heartbeat {
-    const { session, backWithinMs } = heartbeat;
-    if (backWithinMs !== undefined) this.#leaving.set(machine, { session, backWithinMs });
-    const promise = this.#leaving.get(machine);
-    return promise?.session === session ? { ...heartbeat, ...promise } : heartbeat;
+  /** An agent that has not joined yet. */
+  heardStarting(machine: string): void {
+    this.#liveness.heardStarting(machine, this.#options.clock.monotonicNow());
   }
 
   forget(machine: string): void {
     this.#liveness.forget(machine);
-    this.#leaving.delete(machine);
   }
 
   /** The machines that are to be declared lost, as of now. */
@@ -86,7 +80,7 @@ export class MachineWatch {
 
   #overdue(): Silence[] {
     const { clock, machines, timeoutMs } = this.#options;
-    return overdue(this.#liveness, machines(), clock.monotonicNow(), timeoutMs);
+    return this.#liveness.overdue(machines(), clock.monotonicNow(), timeoutMs);
   }
 
   #check(): void {
@@ -102,11 +96,10 @@ export class MachineWatch {
   /** What it proves counts at once; what was believed before waits for the next check. */
   #heardEcho(): void {
     if (this.#echo === null) return;
-    this.#echo.isBack = true;
+    const now = this.#options.clock.monotonicNow();
+    this.#echo.tookMs = now - this.#echo.sentAt;
     const silent = this.#overdue();
-    if (silent.some(({ machine }) => !this.#believed.has(machine))) {
-      this.#judge(silent, this.#options.clock.monotonicNow());
-    }
+    if (silent.some(({ machine }) => !this.#believed.has(machine))) this.#judge(silent, now);
   }
 
   #judge(silent: Silence[], now: number): void {
@@ -115,17 +108,19 @@ export class MachineWatch {
       this.#believed = new Set();
     } else if (this.#echo === null) {
       this.#sendEcho(now);
-    } else if (this.#echo.isBack) {
-      this.#believed = new Set(silent.map(({ machine }) => machine));
+    } else if (this.#echo.tookMs !== null) {
+      const longestMs = this.#options.timeoutMs + slownessAllowance(this.#echo.tookMs);
+      const believed = silent.filter(({ silentMs }) => silentMs > longestMs);
+      this.#believed = new Set(believed.map(({ machine }) => machine));
       this.#sendEcho(now);
-      this.#options.onSilence();
+      if (believed.length > 0) this.#options.onSilence();
     } else if (now - this.#echo.sentAt >= echoTimeoutMs) {
       this.pardon();
     }
   }
 
   #sendEcho(now: number): void {
-    this.#echo = { sentAt: now, isBack: false };
+    this.#echo = { sentAt: now, tookMs: null };
     this.#options.bus.publish(this.#inbox, new Uint8Array());
   }
 }

@@ -10,6 +10,7 @@ const heartbeat = z.object({
   leaving: z.array(z.string()).nullable().optional(),
   answeredInMs: z.number().nonnegative().optional(),
   backWithinMs: z.number().nonnegative().optional(),
+  takesUp: z.object({ nodeKey: z.string(), bootId: z.string() }).optional(),
 });
 
 /** Reads what somebody sent as a heartbeat; null where it is none. */

@@ -10,6 +10,7 @@ import { handleCommand } from './handleCommand.ts';
 import type { EndedLease } from './leaseWatch.ts';
 import { touchedBy } from './policy/assignment.ts';
 import { type Left, noteLeft } from './policy/awaiting.ts';
+import type { Silence } from './policy/liveness.ts';
 import type { SlicedSearch } from './policy/rebalancing.ts';
 import { reconcile } from './policy/reconcile.ts';
 import { Room } from './policy/room.ts';
@@ -18,12 +19,6 @@ import { trigger } from './triggering.ts';
 export interface Queued {
   command: Command;
   respond: (reply: CommandReply) => void;
-}
-
-/** A machine that was not heard for too long. */
-export interface Silence {
-  machine: string;
-  silentMs: number;
 }
 
 export interface RoundLimits {
@@ -85,9 +80,10 @@ export class Round {
     return this.events.length >= this.#limits.maxTasks || this.#room.isMade;
   }
 
-  lose({ machine, silentMs }: Silence): void {
+  lose({ machine, silentMs, allowedMs }: Silence): void {
     if (this.#draft.machines.get(machine)?.state !== 'ready') return;
-    const reason = `no heartbeat for ${(silentMs / 1000).toFixed(1)} s`;
+    const allowed = allowedMs > 0 ? ` (allowed ${seconds(allowedMs)} more than usual)` : '';
+    const reason = `no heartbeat for ${seconds(silentMs)}${allowed}`;
     const cause = `heartbeat-lost ${machine}`;
     for (const unit of this.#draft.assigned.get(machine)) this.#causeOfUnit.set(unit, cause);
     this.#add({ type: 'MachineLost', machine, reason }, cause);
@@ -169,6 +165,10 @@ function refusalOf({ code, message, details }: Extract<ReturnType<typeof handleC
 }
 
 const roughBytesPerEvent = 300;
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
 
 function sizeOf(events: ClusterEvent[]): number {
   return events.reduce((sum, event) => sum + roughBytesPerEvent + textBytes(event), 0);

@@ -25,6 +25,8 @@ export interface Heartbeat {
   answeredInMs?: number | undefined;
   /** The agent ends in good order and leaves its units running: the next one is to be there within this long, ms. */
   backWithinMs?: number | undefined;
+  /** The agent has just started and has not joined yet: the node whose units it takes up. It is alive, and no more than that. */
+  takesUp?: { nodeKey: string; bootId: string } | undefined;
 }
 
 export type HeartbeatReply =

@@ -1,7 +1,7 @@
 /** A fixed story in which every kind of event happens, told by a real scheduler and two nodes' reports. */
 
 import { CommitLoop } from '../../services/scheduler/commitLoop.ts';
-import type { Silence } from '../../services/scheduler/round.ts';
+import type { Silence } from '../../services/scheduler/policy/liveness.ts';
 import { createSimulatedClock } from '../../shared/clock/simulatedClock.ts';
 import type { NodeEvent } from '../../shared/domain/events.ts';
 import { createMemoryLog } from '../../shared/log/memoryLog.ts';
@@ -86,7 +86,7 @@ class Teller {
     await this.#say('m2', this.#reported('m2', 'redis.service', 9), this.#reported('m2', 'web.service', 9));
     await ask({ type: 'StopUnits', units: named('web.service') });
     await ask({ type: 'ChangeMachineMetadata', changes: [{ machine: 'm1', key: 'disk', value: 'ssd' }] });
-    this.#silences.push({ machine: 'm2', silentMs: 2_100 });
+    this.#silences.push({ machine: 'm2', silentMs: 2_100, allowedMs: 0 });
     await ask({ type: 'UnloadUnits', units: named('web.service') });
     await ask({ type: 'JoinMachine', ...machineFacts('m2', { session: 'm2-2', metadata: { zone: 'y' } }) });
     await ask({ type: 'DestroyUnits', units: named('agent.service') });
@@ -127,7 +127,7 @@ class Teller {
     await ask({ type: 'StopUnits', units: named('reloads.service') });
     await this.#elapse(ask);
     await ask({ type: 'StartUnits', units: [unit('never-twice.service', '[X-Flotilla]', 'OnDisconnect=stop')] });
-    this.#silences.push({ machine: 'm2', silentMs: 2_100 });
+    this.#silences.push({ machine: 'm2', silentMs: 2_100, allowedMs: 0 });
     await ask({ type: 'StopUnits', units: named('never-twice.service') });
     await this.#cluster.append({
       cause: 'lease-ended m2',

@@ -113,7 +113,7 @@ export const mutants: readonly Mutant[] = [
         file: 'services/scheduler/machineWatch.ts',
         find: '    } else if (this.#echo === null) {\n      this.#sendEcho(now);\n',
         replace:
-          '    } else if (this.#echo === null) {\n      this.#echo = { sentAt: now, isBack: true };\n      this.#judge(silent, now);\n',
+          '    } else if (this.#echo === null) {\n      this.#echo = { sentAt: now, tookMs: 0 };\n      this.#judge(silent, now);\n',
       },
     ],
   },
@@ -123,8 +123,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'services/scheduler/policy/liveness.ts',
-        find: 'return Math.max(slowMs, Math.min(backWithinMs, mostRestartMs));',
-        replace: 'return slowMs;',
+        find: 'this.#leaving.get(machine)?.backWithinMs ?? 0',
+        replace: '0',
       },
     ],
   },
