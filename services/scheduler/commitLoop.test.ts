@@ -55,8 +55,8 @@ function createLoop(t: TestContext, { maxBytes = 512 * 1024, comparisonsAtOnce =
       proofs++;
       await stalled;
     },
-    silences: () => silences.splice(0),
-    onSlowLog: () => undefined,
+    silences: () => [...silences],
+    onSlowLog: () => void silences.splice(0),
     onCommitted: (machines, seq) => published.push({ machines: [...machines].sort(), seq }),
   });
   const follow = async () => {
@@ -339,6 +339,20 @@ describe('a machine that was silent for too long', () => {
       const lost = loop.commits.flatMap(({ events }) => events).filter(({ type }) => type === 'MachineLost');
       assert.equal(lost.length, expected);
     }
+  });
+
+  test('is not lost where it was heard while the log was asked', async (t) => {
+    const loop = createLoop(t);
+    await loop.give(join('m1'));
+    const release = loop.hold();
+    loop.stallProofs();
+    loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0 });
+    loop.loop.nudge();
+    await loop.clock.advance(300);
+    loop.silences.pop();
+    release();
+    await loop.clock.advance(3_000);
+    assert.ok(loop.commits.every(({ events }) => events.every(({ type }) => type !== 'MachineLost')));
   });
 
   test('is not lost twice', async (t) => {

@@ -133,11 +133,11 @@ export class CommitLoop {
    * other one; what it decided there would wait, and come true when all is well again. Null: the log refuses.
    */
   async #trustedSilences(signal: AbortSignal): Promise<Silence[] | null> {
-    const silent = this.#options.silences();
+    const { silences } = this.#options;
     try {
-      if (silent.length === 0) return silent;
-      const isPrompt = await this.#isLogPrompt(signal);
-      return isPrompt || !this.#blameLog() ? silent : [];
+      if (silences().length > 0 && !(await this.#isLogPrompt(signal))) this.#blameLog();
+      // Whoever was heard meanwhile is not silent any more.
+      return silences();
     } catch (error) {
       if (!(error instanceof AppendRefusedError)) throw error;
       for (const { command, respond } of this.#queue.splice(0)) respond(this.#answered(command) ?? logRefused(error));
@@ -151,12 +151,11 @@ export class CommitLoop {
     return seq === undefined ? null : { ok: true, seq };
   }
 
-  /** Once: a log that is slow all the time must not keep dead machines alive. False: it was blamed already. */
-  #blameLog(): boolean {
-    if (this.#isLogBlamed) return false;
+  /** Once: a log that is slow all the time must not keep dead machines alive. */
+  #blameLog(): void {
+    if (this.#isLogBlamed) return;
     this.#isLogBlamed = true;
     this.#options.onSlowLog();
-    return true;
   }
 
   /** Asks the fence; its stream may be without a leader where the log is not: then a commit of nothing asks the log. */

@@ -86,8 +86,7 @@ class Teller {
     await this.#say('m2', this.#reported('m2', 'redis.service', 9), this.#reported('m2', 'web.service', 9));
     await ask({ type: 'StopUnits', units: named('web.service') });
     await ask({ type: 'ChangeMachineMetadata', changes: [{ machine: 'm1', key: 'disk', value: 'ssd' }] });
-    this.#silences.push({ machine: 'm2', silentMs: 2_100, allowedMs: 0 });
-    await ask({ type: 'UnloadUnits', units: named('web.service') });
+    await this.#whileSilent('m2', () => ask({ type: 'UnloadUnits', units: named('web.service') }));
     await ask({ type: 'JoinMachine', ...machineFacts('m2', { session: 'm2-2', metadata: { zone: 'y' } }) });
     await ask({ type: 'DestroyUnits', units: named('agent.service') });
     await ask({ type: 'LeaveMachine', machine: 'm1', session: 'm1-1', reason: 'the node got SIGTERM' });
@@ -127,8 +126,7 @@ class Teller {
     await ask({ type: 'StopUnits', units: named('reloads.service') });
     await this.#elapse(ask);
     await ask({ type: 'StartUnits', units: [unit('never-twice.service', '[X-Flotilla]', 'OnDisconnect=stop')] });
-    this.#silences.push({ machine: 'm2', silentMs: 2_100, allowedMs: 0 });
-    await ask({ type: 'StopUnits', units: named('never-twice.service') });
+    await this.#whileSilent('m2', () => ask({ type: 'StopUnits', units: named('never-twice.service') }));
     await this.#cluster.append({
       cause: 'lease-ended m2',
       events: [{ type: 'UnitLeaseEnded', unit: 'never-twice.service', machine: 'm2', reason: 'its lease is over' }],
@@ -148,6 +146,12 @@ class Teller {
   }
 
   /** A new version that is well, and one that fails, so that the old one comes back. */
+  async #whileSilent(machine: string, act: () => Promise<unknown>): Promise<void> {
+    this.#silences.push({ machine, silentMs: 2_100, allowedMs: 0 });
+    await act();
+    this.#silences.pop();
+  }
+
   async #rollOut(ask: (body: CommandBody) => Promise<void>): Promise<void> {
     const rolling = { maxUnavailable: 1, settleMs: 500, timeoutMs: 60_000 };
     const replace = (directive: string): CommandBody => {
@@ -205,7 +209,7 @@ class Teller {
     const loop = new CommitLoop({
       ...{ projection: this.#projection, writer: this.#cluster, clock: this.#clock, maxBytes: 1_000_000 },
       proveLeadership: () => Promise.resolve(),
-      silences: () => this.#silences.splice(0),
+      silences: () => [...this.#silences],
       onSlowLog: () => undefined,
       onCommitted: () => undefined,
     });
