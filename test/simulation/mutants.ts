@@ -101,8 +101,8 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a leader that was paused blames the machines, and does not make sure that it hears anybody',
-    seed: 133,
+    name: 'a leader that was paused blames the machines, makes not sure that it hears anybody, and waits for nobody',
+    seed: 9,
     edits: [
       {
         file: 'services/scheduler/machineWatch.ts',
@@ -114,6 +114,12 @@ export const mutants: readonly Mutant[] = [
         find: '    } else if (this.#echo === null) {\n      this.#sendEcho(now);\n',
         replace:
           '    } else if (this.#echo === null) {\n      this.#echo = { sentAt: now, tookMs: 0 };\n      this.#judge(silent, now);\n',
+      },
+      {
+        file: 'services/scheduler/commitLoop.ts',
+        find: '    const { silences } = this.#options;\n    try {\n      if (silences()',
+        replace:
+          '    const silent = this.#options.silences();\n    const silences = () => silent;\n    try {\n      if (silences()',
       },
     ],
   },
