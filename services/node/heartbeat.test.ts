@@ -5,7 +5,7 @@ import { createSimulatedClock } from '../../shared/clock/simulatedClock.ts';
 import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
 import type { Heartbeat } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
-import { startHeartbeat } from './heartbeat.ts';
+import { AnswerTimes, startHeartbeat } from './heartbeat.ts';
 
 const intervalMs = 500;
 
@@ -24,6 +24,7 @@ async function beatFor(ms: number, answerMs: (count: number) => number | null) {
   });
   const stop = startHeartbeat({
     ...{ machine: 'm1', bus: network.connect(), clock, intervalMs },
+    times: new AnswerTimes(),
     beat: () => ({ session: 's1', assignment: 0, digest: '', held: [], leaving: [] }),
     onNews: () => () => undefined,
     onReply: (_, sentAt) => void replies.push({ sentAt, at: clock.monotonicNow() }),

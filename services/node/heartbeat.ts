@@ -1,7 +1,7 @@
 import { type Bus, NoRespondersError, RequestTimeoutError } from '../../shared/bus/bus.ts';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { encodeJson } from '../../shared/protocol/json.ts';
-import type { Heartbeat, HeartbeatReply } from '../../shared/protocol/node.ts';
+import { type Heartbeat, type HeartbeatReply, promptAnswerMs } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { HeartbeatReplies } from './parseMessages.ts';
 
@@ -11,6 +11,8 @@ export interface HeartbeatOptions {
   clock: Clock;
   intervalMs: number;
   beat: () => Heartbeat;
+  /** How long answers have taken so far: of links, not of this beating. */
+  times: AnswerTimes;
   /** Registers who is told of something that is not to wait for the next heartbeat; returns what ends that. */
   onNews: (listener: () => void) => () => void;
   /** `sentAt`: when the heartbeat went out that it answers, monotonic ms. */
@@ -29,17 +31,30 @@ const answerTimeoutMs = 10_000;
 const leastIntervalMs = 50;
 /** Of so many answers the middle one says how long they take: one that took long once means nothing. */
 const remembered = 7;
-/** Answers that are faster than this are not worth telling, ms. */
-const promptMs = 100;
+
+/** How long answers to heartbeats take. */
+export class AnswerTimes {
+  readonly #lately: number[] = [];
+
+  note(ms: number): void {
+    this.#lately.push(ms);
+    if (this.#lately.length > remembered) this.#lately.shift();
+  }
+
+  /** As a heartbeat says it: absent where answers are prompt, or there were none yet. */
+  toTell(): Pick<Heartbeat, 'answeredInMs'> {
+    const answeredInMs = this.#lately.toSorted((a, b) => a - b)[this.#lately.length >> 1] ?? 0;
+    return answeredInMs > promptAnswerMs ? { answeredInMs } : {};
+  }
+}
 
 /**
  * Tells the leader every `intervalMs` that this machine is there, until the function that it returns is called. It is
  * nearly all that an idle machine does, and costs what it wakes up for: one timer, one message, one answer.
  */
 export function startHeartbeat(options: HeartbeatOptions): () => void {
-  const { clock, intervalMs, beat, onReply, onMissed, onNews, onError } = options;
+  const { clock, intervalMs, beat, times, onReply, onMissed, onNews, onError } = options;
   const ask = createAsker(options);
-  const took: number[] = [];
   /** When those were sent that are neither answered nor missed. */
   const open = new Set<number>();
   let answeredSentAt = Number.NEGATIVE_INFINITY;
@@ -55,9 +70,7 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
     open.add(sentAt);
     lastSentAt = sentAt;
     isHurrying = false;
-    const answeredInMs = median(took);
-    const heartbeat = answeredInMs > promptMs ? { ...beat(), answeredInMs } : beat();
-    ask(heartbeat).then((reply) => settle(reply, sentAt), fail);
+    ask({ ...beat(), ...times.toTell() }).then((reply) => settle(reply, sentAt), fail);
     timer = clock.setTimeout(send, intervalMs);
   }
 
@@ -66,8 +79,7 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
     if (!reply) return miss(sentAt);
     missed = 0;
     open.delete(sentAt);
-    took.push(clock.monotonicNow() - sentAt);
-    if (took.length > remembered) took.shift();
+    times.note(clock.monotonicNow() - sentAt);
     // One that was overtaken has nothing to say any more.
     if (sentAt < answeredSentAt) return;
     answeredSentAt = sentAt;
@@ -101,10 +113,6 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
   const ignoreNews = onNews(hurry);
   send();
   return end;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 /** What sends a heartbeat and resolves with the answer; null: nobody who leads has answered. */

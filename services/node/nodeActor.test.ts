@@ -182,15 +182,38 @@ describe('a node that starts', { timeout: 30_000 }, () => {
     assert.deepEqual([of.node.state, of.states], ['ready', ['joining', 'ready']]);
   });
 
-  it('says that it is there for as long as it takes up what an earlier agent left', async () => {
-    const of = world({ load: () => new Promise(() => undefined) });
+  it('says that it is there for as long as it takes up what an earlier agent left, and has not joined', async () => {
+    let loaded: (memory: NodeMemory) => void = () => undefined;
+    const of = world({
+      load: () =>
+        new Promise((resolve) => {
+          loaded = resolve;
+        }),
+    });
+    of.leader.join = { ok: false, code: 'machine-id-in-use', message: 'm1 is in use', details: [] };
     await of.clock.advance(1_200);
-    const { session, nodeKey, bootId } = of.facts;
-    assert.deepEqual(
-      of.leader.beats.map((beat) => [beat.session, beat.takesUp]),
-      Array(3).fill([session, { nodeKey, bootId }]),
-    );
-    assert.deepEqual([of.node.state, of.leader.commands], ['recovering', []]);
+    assert.deepEqual([of.node.state, of.leader.beats.length, of.leader.commands], ['recovering', 3, []]);
+    loaded({ bootId, assignment: null, rest: [] });
+    await of.clock.advance(1_200);
+    assert.deepEqual([of.node.state, of.leader.beats.length], ['joining', 6]);
+    const { session, nodeKey, bootId: boot } = of.facts;
+    for (const beat of of.leader.beats)
+      assert.deepEqual([beat.session, beat.takesUp], [session, { nodeKey, bootId: boot }]);
+    of.leader.join = { ok: true, seq: 1 };
+    await of.clock.advance(1_000);
+    assert.equal(of.node.state, 'ready');
+    assert.equal(of.leader.beats.at(-1)?.takesUp, undefined);
+  });
+
+  it('says so at once when it has a connection', async () => {
+    const of = world({ load: () => new Promise(() => undefined) });
+    await of.clock.advance(100);
+    of.bus.disconnect();
+    await of.clock.advance(1_000);
+    const before = of.leader.beats.length;
+    of.bus.reconnect();
+    await of.clock.advance(100);
+    assert.equal(of.leader.beats.length, before + 1);
   });
 
   it('waits for somebody to lead as long as it takes, its units running, and asks again and again', async () => {
@@ -491,5 +514,16 @@ describe('a node that is told to stop', { timeout: 30_000 }, () => {
       await of.clock.advance(10_000);
       assert.deepEqual([of.ended(), of.running(), of.host.units.size], [null, [], 0]);
     }
+  });
+
+  it('before it could join says that its units are there for as long as they stop', async () => {
+    const of = world({ memory: { assignment: assignment(5, unit('a.service')) } });
+    of.leader.join = { ok: false, code: 'machine-id-in-use', message: 'm1 is in use', details: [] };
+    await of.clock.advance(1_000);
+    const before = of.leader.beats.length;
+    of.node.stop('the node got SIGTERM');
+    await of.clock.advance(0);
+    assert.deepEqual([of.states.at(-2), of.leader.beats.length], ['draining', before + 1]);
+    assert.deepEqual(of.leader.beats.at(-1)?.takesUp, { nodeKey: of.facts.nodeKey, bootId: of.facts.bootId });
   });
 });

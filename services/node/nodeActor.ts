@@ -11,7 +11,7 @@ import type { MachineFacts } from '../../shared/domain/events.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
 import type { Assignment, Heartbeat, HeartbeatReply } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
-import { createAsker, startHeartbeat } from './heartbeat.ts';
+import { AnswerTimes, createAsker, startHeartbeat } from './heartbeat.ts';
 import type { LeaseKeeper } from './leaseKeeper.ts';
 import type { NodeStore } from './nodeStore.ts';
 import { parseAssignment } from './parseMessages.ts';
@@ -37,8 +37,11 @@ export interface NodeDeps {
 
 /** What the node's work has to know beside. */
 interface NodeWork extends NodeDeps {
+  /** The cluster has taken this start of the node for the machine. */
+  joined: { is: boolean };
   /** It is about to end, and leaves its units to the next agent. */
   handingOver: { is: boolean };
+  answerTimes: AnswerTimes;
   /** It is part of the cluster, and hears it. */
   isReady: () => boolean;
 }
@@ -97,8 +100,6 @@ const nodeMachine = setup({
     ),
     listen: fromCallback<NodeEvent, NodeWork>(({ input, sendBack }) => listen(input, sendBack)),
     heartbeat: fromCallback<NodeEvent, NodeWork>(({ input, sendBack }) => beat(input, sendBack)),
-    /** Until it has joined: what an earlier agent left is not to be given to another machine meanwhile. */
-    signOfLife: fromCallback<NodeEvent, NodeWork>(({ input }) => beat(input, () => undefined, takingUp(input))),
     drain: fromPromise<void, NodeContext>(({ input }) => drain(input.work, input.reason)),
     catchUp: fromPromise<Assignment | null, NodeWork>(({ input }) => readAssignment(input)),
   },
@@ -124,6 +125,9 @@ const nodeMachine = setup({
     refuse: assign((_, { reason }: { reason: string }) => ({ reason })),
     stop: assign(({ event }) => (event.type === 'STOP' ? { stopping: true, reason: event.reason } : {})),
     noteJoined: assign({ joinedAt: ({ context }) => context.work.clock.monotonicNow() }),
+    speakAsMember: ({ context }) => {
+      context.work.joined.is = true;
+    },
     confirm: ({ context }) => context.work.registry.confirm(),
     abandon: ({ context }) => context.work.registry.abandon(),
     tellError: ({ context }, { error }: { error: unknown }) => context.work.onError(error),
@@ -136,6 +140,8 @@ const nodeMachine = setup({
   states: {
     recovering: {
       invoke: [
+        // Nothing that an earlier agent left is to be given to another machine meanwhile. What is answered does not matter yet.
+        { src: 'heartbeat', ...ofWork },
         {
           src: 'recover',
           ...ofWork,
@@ -143,12 +149,12 @@ const nodeMachine = setup({
           onDone: [{ guard: 'stopping', target: 'draining' }, { target: 'joining' }],
           onError: { target: 'refused', actions: failed },
         },
-        { src: 'signOfLife', ...ofWork },
       ],
       on: { STOP: { actions: 'stop' } },
     },
     joining: {
       invoke: [
+        { src: 'heartbeat', ...ofWork },
         {
           src: 'join',
           // A cluster that says both "welcome" and "who are you?" is not asked all the time.
@@ -156,10 +162,9 @@ const nodeMachine = setup({
             work,
             notBefore: (joinedAt ?? Number.NEGATIVE_INFINITY) + retryMs,
           }),
-          onDone: { target: 'member', actions: ['sync', 'noteJoined'] },
+          onDone: { target: 'member', actions: ['sync', 'noteJoined', 'speakAsMember'] },
           onError: { target: 'refused', actions: failed },
         },
-        { src: 'signOfLife', ...ofWork },
       ],
       on: {
         ASSIGNED: { actions: 'apply' },
@@ -277,19 +282,19 @@ function listen({ bus, facts, onError }: NodeDeps, send: (event: NodeEvent) => v
   return () => subscription.unsubscribe();
 }
 
-function takingUp({ facts: { nodeKey, bootId } }: NodeWork): Partial<Heartbeat> {
-  return { takesUp: { nodeKey, bootId } };
-}
-
-function beat(deps: NodeWork, send: (event: NodeEvent) => void, more: Partial<Heartbeat> = {}): () => void {
+function beat(deps: NodeWork, send: (event: NodeEvent) => void): () => void {
   const { bus, clock, facts, leases, registry, onError, heartbeatMs = defaults.heartbeatMs } = deps;
   return startHeartbeat({
     machine: facts.machine,
     bus,
     clock,
     intervalMs: heartbeatMs,
-    beat: () => ({ ...heartbeatOf(deps), ...more }),
-    onNews: (listener) => registry.onGone(listener),
+    beat: () => heartbeatOf(deps),
+    times: deps.answerTimes,
+    onNews: (listener) => {
+      const ends = [registry.onGone(listener), bus.onConnectionChange((connected) => connected && listener())];
+      return () => ends.forEach((end) => void end());
+    },
     onReply: (reply, sentAt) => {
       if (reply.ok && reply.lease) leases.renew(sentAt);
       if (!isNoNews(deps, reply)) send({ type: 'HEARD', reply });
@@ -307,13 +312,15 @@ function isNoNews({ isReady, registry }: NodeWork, reply: HeartbeatReply): boole
   return isUpToDate && (registry.isConfirmed || registry.version === 0) && isReady();
 }
 
-function heartbeatOf({ facts, registry, reporter, handingOver }: NodeWork): Heartbeat {
+function heartbeatOf({ facts, registry, reporter, joined, handingOver }: NodeWork): Heartbeat {
+  const { nodeKey, bootId } = facts;
   return {
     session: facts.session,
     assignment: registry.version,
     digest: reporter.digest(),
     held: registry.held(),
     leaving: registry.leaving(),
+    ...(joined.is ? {} : { takesUp: { nodeKey, bootId } }),
     ...(handingOver.is ? { backWithinMs } : {}),
   };
 }
@@ -374,7 +381,13 @@ export interface Node {
 /** Starts the agent. `onState` is told each change of its state. */
 export function startNode(deps: NodeDeps, onState: (state: NodeState) => void = () => undefined): Node {
   let state: NodeState = 'recovering';
-  const work: NodeWork = { ...deps, handingOver: { is: false }, isReady: () => state === 'ready' };
+  const work: NodeWork = {
+    ...deps,
+    joined: { is: false },
+    handingOver: { is: false },
+    answerTimes: new AnswerTimes(),
+    isReady: () => state === 'ready',
+  };
   const actor = createActor(nodeMachine, { input: work, clock: deps.clock });
   const ended = new Promise<string | null>((resolve) => {
     actor.subscribe({

@@ -220,7 +220,7 @@ describe('a retry', () => {
     await loop.give(start(unit('a.service')), 'x');
     loop.store.setFull('no space left on device');
     loop.stallProofs();
-    loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0 });
+    loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0, startingMs: null });
     const both = Promise.all([loop.give(start(unit('a.service')), 'x'), loop.give(start(unit('b.service')))]);
     await loop.clock.advance(5_000);
     const [retry, other] = await both;
@@ -312,7 +312,7 @@ describe('a machine that was silent for too long', () => {
     await loop.give(join('m1'));
     await loop.give(start(unit('a.service'), unit('f.service', 'MachineOf=a.service')));
     await loop.give(join('m2'));
-    loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0 });
+    loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0, startingMs: null });
     loop.loop.nudge();
     await loop.clock.advance(0);
     const commit = loop.commits.at(-1);
@@ -331,7 +331,7 @@ describe('a machine that was silent for too long', () => {
     for (const expected of [0, 1]) {
       const release = loop.hold();
       loop.stallProofs();
-      loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0 });
+      loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0, startingMs: null });
       loop.loop.nudge();
       await loop.clock.advance(3_000);
       release();
@@ -346,7 +346,7 @@ describe('a machine that was silent for too long', () => {
     await loop.give(join('m1'));
     const release = loop.hold();
     loop.stallProofs();
-    loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0 });
+    loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0, startingMs: null });
     loop.loop.nudge();
     await loop.clock.advance(300);
     loop.silences.pop();
@@ -359,7 +359,7 @@ describe('a machine that was silent for too long', () => {
     const loop = createLoop(t);
     await loop.give(join('m1'));
     for (let i = 0; i < 2; i++) {
-      loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0 });
+      loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0, startingMs: null });
       loop.loop.nudge();
       await loop.clock.advance(0);
     }
@@ -374,7 +374,7 @@ describe('a machine that was silent for too long', () => {
     const release = loop.hold();
     const blocker = loop.give(start(unit('x.service')));
     await loop.clock.advance(0);
-    loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0 });
+    loop.silences.push({ machine: 'm1', silentMs: 2_140, allowedMs: 0, startingMs: null });
     const reply = loop.give(start(unit('b.service')), 'c9');
     release();
     await Promise.all([blocker, reply]);

@@ -135,7 +135,8 @@ export class CommitLoop {
   async #trustedSilences(signal: AbortSignal): Promise<Silence[] | null> {
     const { silences } = this.#options;
     try {
-      if (silences().length > 0 && !(await this.#isLogPrompt(signal))) this.#blameLog();
+      if (silences().length === 0) return [];
+      if (!(await this.#isLogPrompt(signal))) this.#blameLog();
       // Whoever was heard meanwhile is not silent any more.
       return silences();
     } catch (error) {

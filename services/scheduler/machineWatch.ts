@@ -1,5 +1,6 @@
 import type { Bus } from '../../shared/bus/bus.ts';
 import type { Clock } from '../../shared/clock/clock.ts';
+import { decodeJson, encodeJson } from '../../shared/protocol/json.ts';
 import type { Heartbeat } from '../../shared/protocol/node.ts';
 import { Liveness, type Silence, slownessAllowance } from './policy/liveness.ts';
 
@@ -34,15 +35,18 @@ export class MachineWatch {
   #timer: unknown;
   #checkedAt: number;
   /** `tookMs`: null until it is back. */
-  #echo: { sentAt: number; tookMs: number | null } | null = null;
+  #echo: { number: number; sentAt: number; tookMs: number | null } | null = null;
+  #echoes = 0;
   #believed = new Set<string>();
+  /** What the echo allows that those are believed for, ms. */
+  #echoAllowsMs = 0;
 
   constructor(options: MachineWatchOptions) {
     const { bus, clock } = options;
     this.#options = options;
     this.#checkedAt = clock.monotonicNow();
     this.#inbox = bus.createInbox();
-    const echoes = bus.subscribe(this.#inbox, () => this.#heardEcho());
+    const echoes = bus.subscribe(this.#inbox, ({ data }) => this.#heardEcho(decodeJson(data)));
     const off = bus.onConnectionChange(() => this.pardon());
     this.#ends = [() => echoes.unsubscribe(), off, () => clock.clearTimeout(this.#timer)];
     this.#timer = clock.setTimeout(() => this.#check(), checkMs);
@@ -51,11 +55,13 @@ export class MachineWatch {
   /** A heartbeat, or something else that begins a fresh full timeout. */
   heard(machine: string, heartbeat?: Heartbeat): void {
     this.#liveness.heard(machine, this.#options.clock.monotonicNow(), heartbeat);
+    this.#believed.delete(machine);
   }
 
   /** An agent that has not joined yet. */
   heardStarting(machine: string): void {
     this.#liveness.heardStarting(machine, this.#options.clock.monotonicNow());
+    this.#believed.delete(machine);
   }
 
   forget(machine: string): void {
@@ -64,7 +70,8 @@ export class MachineWatch {
 
   /** The machines that are to be declared lost, as of now. */
   silences(): Silence[] {
-    return this.#overdue().filter(({ machine }) => this.#believed.has(machine));
+    if (this.#believed.size === 0) return [];
+    return this.#overdue(this.#echoAllowsMs).filter(({ machine }) => this.#believed.has(machine));
   }
 
   /** Everybody gets a fresh full timeout: what was not heard was not the machines' silence. */
@@ -78,9 +85,9 @@ export class MachineWatch {
     for (const end of this.#ends) end();
   }
 
-  #overdue(): Silence[] {
+  #overdue(leastAllowedMs = 0): Silence[] {
     const { clock, machines, timeoutMs } = this.#options;
-    return this.#liveness.overdue(machines(), clock.monotonicNow(), timeoutMs);
+    return this.#liveness.overdue(machines(), clock.monotonicNow(), timeoutMs, leastAllowedMs);
   }
 
   #check(): void {
@@ -94,8 +101,8 @@ export class MachineWatch {
   }
 
   /** What it proves counts at once; what was believed before waits for the next check. */
-  #heardEcho(): void {
-    if (this.#echo === null) return;
+  #heardEcho(number: number): void {
+    if (this.#echo?.number !== number) return;
     const now = this.#options.clock.monotonicNow();
     this.#echo.tookMs = now - this.#echo.sentAt;
     const silent = this.#overdue();
@@ -109,18 +116,17 @@ export class MachineWatch {
     } else if (this.#echo === null) {
       this.#sendEcho(now);
     } else if (this.#echo.tookMs !== null) {
-      const longestMs = this.#options.timeoutMs + slownessAllowance(this.#echo.tookMs);
-      const believed = silent.filter(({ silentMs }) => silentMs > longestMs);
-      this.#believed = new Set(believed.map(({ machine }) => machine));
+      this.#echoAllowsMs = slownessAllowance(this.#echo.tookMs);
+      this.#believed = new Set(this.#overdue(this.#echoAllowsMs).map(({ machine }) => machine));
       this.#sendEcho(now);
-      if (believed.length > 0) this.#options.onSilence();
+      if (this.#believed.size > 0) this.#options.onSilence();
     } else if (now - this.#echo.sentAt >= echoTimeoutMs) {
       this.pardon();
     }
   }
 
   #sendEcho(now: number): void {
-    this.#echo = { sentAt: now, tookMs: null };
-    this.#options.bus.publish(this.#inbox, new Uint8Array());
+    this.#echo = { number: ++this.#echoes, sentAt: now, tookMs: null };
+    this.#options.bus.publish(this.#inbox, encodeJson(this.#echo.number));
   }
 }

@@ -62,7 +62,11 @@ describe('queries', () => {
 describe('heartbeats', () => {
   test('are read as they were sent', () => {
     const heartbeat = { session: 's', assignment: 7, digest: 'd' };
-    assert.deepEqual(parseHeartbeat(encodeJson(heartbeat)), heartbeat);
+    const all = {
+      ...{ ...heartbeat, held: ['a.service'], leaving: [], answeredInMs: 300, backWithinMs: 15_000 },
+      takesUp: { nodeKey: 'k', bootId: 'b' },
+    };
+    for (const one of [heartbeat, all]) assert.deepEqual(parseHeartbeat(encodeJson(one)), one);
   });
   test('that are anything at all are none', () => {
     fc.assert(fc.property(garbage, (data) => assert.equal(parseHeartbeat(data), null)));

@@ -80,10 +80,10 @@ export class Round {
     return this.events.length >= this.#limits.maxTasks || this.#room.isMade;
   }
 
-  lose({ machine, silentMs, allowedMs }: Silence): void {
+  lose(silence: Silence): void {
+    const { machine } = silence;
     if (this.#draft.machines.get(machine)?.state !== 'ready') return;
-    const allowed = allowedMs > 0 ? ` (allowed ${seconds(allowedMs)} more than usual)` : '';
-    const reason = `no heartbeat for ${seconds(silentMs)}${allowed}`;
+    const reason = reasonOf(silence);
     const cause = `heartbeat-lost ${machine}`;
     for (const unit of this.#draft.assigned.get(machine)) this.#causeOfUnit.set(unit, cause);
     this.#add({ type: 'MachineLost', machine, reason }, cause);
@@ -165,6 +165,12 @@ function refusalOf({ code, message, details }: Extract<ReturnType<typeof handleC
 }
 
 const roughBytesPerEvent = 300;
+
+function reasonOf({ silentMs, allowedMs, startingMs }: Silence): string {
+  if (startingMs !== null) return `its agent began to start ${seconds(startingMs)} ago and has not joined`;
+  const allowed = allowedMs > 0 ? ` (allowed ${seconds(allowedMs)} more than usual)` : '';
+  return `no heartbeat for ${seconds(silentMs)}${allowed}`;
+}
 
 function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;

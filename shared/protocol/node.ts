@@ -4,6 +4,9 @@ import type { DesiredState } from '../domain/clusterState.ts';
 import type { UnitReport } from '../domain/events.ts';
 import type { MonitoredEnd } from '../domain/triggering.ts';
 
+/** Answers to heartbeats that take no longer than this are prompt, ms: there is nothing to tell of them. */
+export const promptAnswerMs = 100;
+
 /** Request on `flotilla.hb.<machine>`, every half second. */
 export interface Heartbeat {
   session: string;
@@ -39,7 +42,10 @@ export type HeartbeatReply =
       /** The log says something else than the node reported: it reports everything again. */
       resync: boolean;
     }
-  /** `join`: the machine is not (or no longer) part of the cluster. `replaced`: a newer start of this node took over. */
+  /**
+   * `join`: the machine is not (or no longer) part of the cluster. `replaced`: another start of this node is; to one that
+   * has not joined yet that says nothing.
+   */
   | { ok: false; code: 'join' | 'replaced' };
 
 /** Message on `flotilla.assign.<machine>`: everything that the machine is to do. */

@@ -145,13 +145,13 @@ class Teller {
     await ask({ type: 'StopUnits', units: named('backup.timer') });
   }
 
-  /** A new version that is well, and one that fails, so that the old one comes back. */
   async #whileSilent(machine: string, act: () => Promise<unknown>): Promise<void> {
-    this.#silences.push({ machine, silentMs: 2_100, allowedMs: 0 });
+    this.#silences.push({ machine, silentMs: 2_100, allowedMs: 0, startingMs: null });
     await act();
     this.#silences.pop();
   }
 
+  /** A new version that is well, and one that fails, so that the old one comes back. */
   async #rollOut(ask: (body: CommandBody) => Promise<void>): Promise<void> {
     const rolling = { maxUnavailable: 1, settleMs: 500, timeoutMs: 60_000 };
     const replace = (directive: string): CommandBody => {

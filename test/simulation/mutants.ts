@@ -101,7 +101,7 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a leader that was paused blames the machines, makes not sure that it hears anybody, and waits for nobody',
+    name: 'a leader that was paused blames the machines, does not make sure that it hears anybody, and waits for nobody',
     seed: 9,
     edits: [
       {
@@ -113,7 +113,7 @@ export const mutants: readonly Mutant[] = [
         file: 'services/scheduler/machineWatch.ts',
         find: '    } else if (this.#echo === null) {\n      this.#sendEcho(now);\n',
         replace:
-          '    } else if (this.#echo === null) {\n      this.#echo = { sentAt: now, tookMs: 0 };\n      this.#judge(silent, now);\n',
+          '    } else if (this.#echo === null) {\n      this.#echo = { number: 0, sentAt: now, tookMs: 0 };\n      this.#judge(silent, now);\n',
       },
       {
         file: 'services/scheduler/commitLoop.ts',

@@ -4,7 +4,9 @@ import { Liveness, slownessAllowance } from './liveness.ts';
 
 const timeoutMs = 2_000;
 const beat = { session: 's1', assignment: 1, digest: '' };
-const silence = (machine: string, silentMs: number, allowedMs = 0) => ({ machine, silentMs, allowedMs });
+const silence = (machine: string, silentMs: number, allowedMs = 0, startingMs: number | null = null) => ({
+  ...{ machine, silentMs, allowedMs, startingMs },
+});
 
 test('a machine is overdue when it was silent for longer than the timeout, not when just as long', () => {
   const liveness = new Liveness();
@@ -50,6 +52,8 @@ test('a machine on slow links may be silent for longer, within bounds', () => {
   assert.deepEqual(liveness.overdue(['m1'], 5_001, timeoutMs), [silence('m1', 5_001, 3_000)]);
   liveness.heard('m1', 6_000, beat);
   assert.deepEqual(liveness.overdue(['m1'], 8_001, timeoutMs), [silence('m1', 2_001)]);
+  assert.deepEqual(liveness.overdue(['m1'], 8_900, timeoutMs, 900), []);
+  assert.deepEqual(liveness.overdue(['m1'], 8_901, timeoutMs, 900), [silence('m1', 2_901, 900)]);
 });
 
 test('a machine that has not said how slow its links are may have the slowest of all', () => {
@@ -84,9 +88,10 @@ test('an agent that starts is waited for as long as it says that it does, within
   liveness.heard('m1', 0, beat);
   for (let now = 1_500; now <= 100_000; now += 500) liveness.heardStarting('m1', now);
   assert.deepEqual(liveness.overdue(['m1'], 33_000, timeoutMs), []);
-  assert.deepEqual(liveness.overdue(['m1'], 33_001, timeoutMs), [silence('m1', 2_001)]);
+  assert.deepEqual(liveness.overdue(['m1'], 33_001, timeoutMs), [silence('m1', 2_001, 0, 31_501)]);
   liveness.heard('m1', 100_000);
+  liveness.heard('m1', 100_500, { ...beat, backWithinMs: 15_000 });
   liveness.heardStarting('m1', 101_000);
   assert.deepEqual(liveness.overdue(['m1'], 103_000, timeoutMs), []);
-  assert.deepEqual(liveness.overdue(['m1'], 103_001, timeoutMs), [silence('m1', 2_001)]);
+  assert.deepEqual(liveness.overdue(['m1'], 103_001, timeoutMs), [silence('m1', 2_001, 0, 2_001)]);
 });

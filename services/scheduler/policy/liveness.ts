@@ -1,10 +1,8 @@
-import type { Heartbeat } from '../../../shared/protocol/node.ts';
+import { type Heartbeat, promptAnswerMs } from '../../../shared/protocol/node.ts';
 
 /** Whoever promises to be back, or is starting, is waited for at most so long, ms. */
 const mostRestartMs = 30_000;
-/** Answers that take no longer than this are prompt, ms. */
-const promptMs = 100;
-/** Of the time that an answer takes more, a lost packet costs several, in each direction. */
+/** Of the time that an answer takes longer than a prompt one, a lost packet costs several, in each direction. */
 const slowness = 3;
 const mostSlownessMs = 6_000;
 
@@ -13,7 +11,7 @@ const mostSlownessMs = 6_000;
  * prompt that is nothing: a machine that dies is found as soon as ever.
  */
 export function slownessAllowance(answeredInMs: number): number {
-  return Math.min(slowness * Math.max(0, answeredInMs - promptMs), mostSlownessMs);
+  return Math.min(slowness * Math.max(0, answeredInMs - promptAnswerMs), mostSlownessMs);
 }
 
 /** A machine that has been silent for longer than it may be. */
@@ -22,6 +20,8 @@ export interface Silence {
   silentMs: number;
   /** How much longer than the timeout it might have been silent, ms. */
   allowedMs: number;
+  /** How long ago an agent began to start that has not joined since, ms; null: it is not that. */
+  startingMs: number | null;
 }
 
 /** When each machine was last heard of by this leader, and what it said: only in memory, it means nothing to the next one. */
@@ -30,33 +30,28 @@ export class Liveness {
   /** Since when each machine is heard of only by an agent that has not joined. */
   readonly #startingSince = new Map<string, number>();
   /** {@link slownessAllowance} of each machine that has sent this leader a heartbeat since it joined. */
-  readonly #slownesses = new Map<string, number>();
+  readonly #slowMs = new Map<string, number>();
   /** By machine: the agent that has said that it makes room for the next one. */
   readonly #leaving = new Map<string, { session: string; backWithinMs: number }>();
 
   /** A heartbeat, or without one the start of a fresh full timeout, at `now` (monotonic ms). */
   heard(machine: string, now: number, heartbeat?: Heartbeat): void {
+    if (!heartbeat) this.forget(machine);
     this.#heardAt.set(machine, now);
     this.#startingSince.delete(machine);
-    if (!heartbeat) return this.#forgetWords(machine);
-    const { session, backWithinMs, answeredInMs = 0 } = heartbeat;
-    this.#slownesses.set(machine, slownessAllowance(answeredInMs));
-    // An agent does not take that back: a heartbeat that does not say so was overtaken by the one that did.
-    if (backWithinMs !== undefined) this.#leaving.set(machine, { session, backWithinMs });
-    else if (this.#leaving.get(machine)?.session !== session) this.#leaving.delete(machine);
+    if (heartbeat) this.#noteWords(machine, heartbeat);
   }
 
   /** An agent is about to take up the machine's units: they are there, but one that never gets so far is not waited for. */
   heardStarting(machine: string, now: number): void {
     const since = this.#startingSince.get(machine) ?? now;
     this.#startingSince.set(machine, since);
+    this.#leaving.delete(machine);
     if (now - since < mostRestartMs) this.#heardAt.set(machine, now);
   }
 
   forget(machine: string): void {
-    this.#heardAt.delete(machine);
-    this.#startingSince.delete(machine);
-    this.#forgetWords(machine);
+    for (const known of [this.#heardAt, this.#startingSince, this.#slowMs, this.#leaving]) known.delete(machine);
   }
 
   /** Everybody gets a fresh full timeout: after an election or a lost connection the silence was ours, not theirs. */
@@ -64,19 +59,28 @@ export class Liveness {
     for (const machine of this.#heardAt.keys()) this.#heardAt.set(machine, now);
   }
 
-  /** Those of the machines that have been silent for longer than the timeout and what each of them is allowed beyond it. */
-  overdue(machines: Iterable<string>, now: number, timeoutMs: number): Silence[] {
-    // One that has not said yet how slow its links are may have the slowest of all.
-    const slowest = [...this.#slownesses.values()].reduce((most, allowedMs) => Math.max(most, allowedMs), 0);
+  /**
+   * Those of the machines that have been silent for longer than the timeout and what each of them is allowed beyond it.
+   * @param leastAllowedMs what everybody is allowed.
+   */
+  overdue(machines: Iterable<string>, now: number, timeoutMs: number, leastAllowedMs = 0): Silence[] {
     const found: Silence[] = [];
     for (const machine of machines) {
       const silentMs = this.#silence(machine, now);
       if (silentMs <= timeoutMs) continue;
-      const backWithinMs = this.#leaving.get(machine)?.backWithinMs ?? 0;
-      const allowedMs = Math.max(this.#slownesses.get(machine) ?? slowest, Math.min(backWithinMs, mostRestartMs));
-      if (silentMs > timeoutMs + allowedMs) found.push({ machine, silentMs, allowedMs });
+      const allowedMs = Math.max(leastAllowedMs, this.#allowance(machine));
+      const since = this.#startingSince.get(machine);
+      const startingMs = since === undefined ? null : now - since;
+      if (silentMs > timeoutMs + allowedMs) found.push({ machine, silentMs, allowedMs, startingMs });
     }
     return found;
+  }
+
+  /** One that has not said how slow its links are may have the slowest of all. */
+  #allowance(machine: string): number {
+    const slowMs = this.#slowMs.get(machine) ?? [...this.#slowMs.values()].reduce((a, b) => Math.max(a, b), 0);
+    const backWithinMs = this.#leaving.get(machine)?.backWithinMs ?? 0;
+    return Math.max(slowMs, Math.min(backWithinMs, mostRestartMs));
   }
 
   /** A machine never heard of counts from now on. */
@@ -86,8 +90,10 @@ export class Liveness {
     return heardAt === undefined ? 0 : now - heardAt;
   }
 
-  #forgetWords(machine: string): void {
-    this.#slownesses.delete(machine);
-    this.#leaving.delete(machine);
+  #noteWords(machine: string, { session, answeredInMs = 0, backWithinMs }: Heartbeat): void {
+    this.#slowMs.set(machine, slownessAllowance(answeredInMs));
+    // An agent does not take that back: a heartbeat that does not say so was overtaken by the one that did.
+    if (backWithinMs !== undefined) this.#leaving.set(machine, { session, backWithinMs });
+    else if (this.#leaving.get(machine)?.session !== session) this.#leaving.delete(machine);
   }
 }
