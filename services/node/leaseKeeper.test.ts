@@ -35,8 +35,7 @@ function keeper(renewedAt?: number, onChange: () => void = () => undefined) {
 
 describe('a unit with a lease', () => {
   test('runs while heartbeats are answered', async () => {
-    const { clock, leases, add, told } = keeper();
-    leases.renew(clock.monotonicNow());
+    const { clock, leases, add, told } = keeper(0);
     add();
     for (let beats = 0; beats < 20; beats++) {
       await clock.advance(500);
@@ -47,9 +46,8 @@ describe('a unit with a lease', () => {
   });
 
   test('is stopped after its grace and killed until it is gone, counted from when the heartbeat was sent', async () => {
-    const { clock, leases, add, stop, start, told } = keeper();
+    const { clock, leases, add, stop, start, told } = keeper(200);
     await clock.advance(700);
-    leases.renew(start + 200);
     add();
     await clock.advance(4_000);
     stop(true);
@@ -60,8 +58,7 @@ describe('a unit with a lease', () => {
   });
 
   test('runs again as soon as the machine is heard', async () => {
-    const { clock, leases, add, start, told } = keeper();
-    leases.renew(start);
+    const { clock, leases, add, start, told } = keeper(0);
     add();
     await clock.advance(2_500);
     leases.renew(start + 2_400);
@@ -78,13 +75,26 @@ describe('a unit with a lease', () => {
   });
 
   test('an older answer that comes late takes nothing back', async () => {
-    const { clock, leases, add, start, told } = keeper();
+    const { clock, leases, add, start, told } = keeper(0);
+    add();
     await clock.advance(1_000);
     leases.renew(start + 1_000);
     leases.renew(start + 100);
-    add();
     await clock.advance(1_900);
     assert.deepEqual(told(), []);
+  });
+
+  test('does not begin on what is left of another one’s lease, which nobody has prolonged since', async () => {
+    const { clock, leases, add, stop, start, told } = keeper(0);
+    stop(true);
+    add();
+    leases.remove('a.service');
+    leases.renew(start + 100);
+    await clock.advance(1_900);
+    assert.ok(!leases.mayRun(terms));
+    add();
+    leases.renew(start + 1_800);
+    assert.deepEqual(told(), [`suspend ${start + 1_900}`, `resume ${start + 1_900}`]);
   });
 
   test('goes on with the lease that an earlier agent left', async () => {
@@ -110,10 +120,9 @@ test('what has to be known without the agent is told at each renewal, and when u
 
 test('is renewed only where that can be written down, and not run before it is written down itself', async () => {
   let isFull = true;
-  const { clock, leases, add, start, told } = keeper(undefined, () => {
+  const { clock, leases, add, start, told } = keeper(0, () => {
     if (isFull) throw new Error('no space left on device');
   });
-  leases.renew(start);
   add();
   assert.deepEqual(told(), [`suspend ${start}`]);
   isFull = false;

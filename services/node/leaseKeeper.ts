@@ -60,12 +60,15 @@ export class LeaseKeeper {
     return this.#holders;
   }
 
-  /** An answer to the heartbeat that was sent then prolongs the leases. */
+  /**
+   * An answer to the heartbeat that was sent then prolongs the leases. While nobody holds one nothing is prolonged: the
+   * next holder would run on what is about to end, and stop.
+   */
   renew(sentAt: number): void {
     const before = this.#renewedAt;
-    if (sentAt <= before) return;
+    if (this.#holders.size === 0 || sentAt <= before) return;
     this.#renewedAt = sentAt;
-    if (this.#holders.size > 0 && !this.#record()) this.#renewedAt = before;
+    if (!this.#record()) this.#renewedAt = before;
     this.#review();
   }
 
@@ -85,6 +88,7 @@ export class LeaseKeeper {
     const had = this.#holders.delete(unit);
     this.#suspended.delete(unit);
     this.#unrecorded.delete(unit);
+    if (this.#holders.size === 0) this.#renewedAt = Number.NEGATIVE_INFINITY;
     if (had) this.#record();
     this.#review();
   }
