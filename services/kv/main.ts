@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { nanoid } from 'nanoid';
 import { pino } from 'pino';
@@ -6,6 +7,7 @@ import { connectPatiently } from '../../shared/bus/connectPatiently.ts';
 import type { NatsAccess } from '../../shared/bus/natsAccess.ts';
 import { createNatsBus } from '../../shared/bus/natsBus.ts';
 import { systemClock } from '../../shared/clock/systemClock.ts';
+import { primaryIp } from '../../shared/embedded/primaryIp.ts';
 import { createJetStreamLog } from '../../shared/log/jetStreamLog.ts';
 import { createJetStreamRetention } from '../../shared/log/jetStreamRetention.ts';
 import { createJetStreamSnapshots } from '../../shared/log/jetStreamSnapshots.ts';
@@ -43,7 +45,7 @@ export async function main(options: KvOptions): Promise<number> {
   const copies = replicas === undefined ? {} : { replicas };
   await keepStreams(link, { onError, onWaiting, timeoutMs: Number.POSITIVE_INFINITY, ...copies });
   const bus = createNatsBus(link);
-  const clientUrls = options.advertise ?? [`http://${host}:${port}`];
+  const clientUrls = options.advertise ?? [urlOf(host, port)];
   let cannotListen: Error | null = null;
   const store = startKv(
     {
@@ -81,6 +83,12 @@ export async function main(options: KvOptions): Promise<number> {
   if (error === null) return 0;
   log.error(`this store ended: ${error instanceof Error ? error.message : String(error)}`);
   return 1;
+}
+
+/** As others reach it: whoever listens on every address is told of by the machine's own. */
+function urlOf(host: string, port: number): string {
+  const reached = host === '0.0.0.0' || host === '::' ? primaryIp() : host;
+  return `http://${isIPv6(reached) ? `[${reached}]` : reached}:${port}`;
 }
 
 /** A positive int64, in decimal. */

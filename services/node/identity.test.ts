@@ -4,7 +4,8 @@ import { isIPv4 } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { hostCapacity, primaryIp, readIdentity } from './identity.ts';
+import { primaryIp } from '../../shared/embedded/primaryIp.ts';
+import { hostCapacity, readIdentity } from './identity.ts';
 
 const hex32 = /^[0-9a-f]{32}$/;
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { availableParallelism, hostname, networkInterfaces, totalmem } from 'node:os';
+import { availableParallelism, hostname, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Resources } from '../../shared/domain/unitSpec.ts';
 
@@ -53,12 +53,6 @@ async function firstLine(path: string): Promise<string> {
 
 function randomId(): string {
   return randomBytes(16).toString('hex');
-}
-
-/** The first address that is not the loopback's; 127.0.0.1 on a machine without one. */
-export function primaryIp(): string {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
 }
 
 export function hostCapacity(): Resources {

@@ -15,6 +15,7 @@ import { delay } from '../../shared/clock/clock.ts';
 import { systemClock } from '../../shared/clock/systemClock.ts';
 import type { MachineFacts } from '../../shared/domain/events.ts';
 import { readIfThere } from '../../shared/embedded/files.ts';
+import { primaryIp } from '../../shared/embedded/primaryIp.ts';
 import { tryLock } from '../../shared/embedded/processLock.ts';
 import { createDeferredLog } from '../../shared/log/deferredLog.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
@@ -28,11 +29,11 @@ import { Announcer } from './announcer.ts';
 import { createMachineFacts } from './conditions/machineFacts.ts';
 import { serveExecs } from './exec.ts';
 import { readHostFacts } from './hostFacts.ts';
-import { hostCapacity, primaryIp, readIdentity } from './identity.ts';
+import { hostCapacity, readIdentity } from './identity.ts';
 import { serveJournals } from './journal.ts';
 import { keepLeases } from './leases.ts';
 import { type Node, startNode } from './nodeActor.ts';
-import { createNodeStore } from './nodeStore.ts';
+import { createNodeStore, nodeDisk } from './nodeStore.ts';
 import { createReporter } from './reporter.ts';
 import { createDockerRuntime } from './runtime/docker.ts';
 import { createProcessRuntime } from './runtime/process.ts';
@@ -62,6 +63,8 @@ export interface NodeOptions extends NatsAccess {
 
 const enginePollMs = 5_000;
 const storePatienceMs = 5_000;
+/** A disk that is full is not waited for longer at the end, ms. */
+const storeFlushMs = 1_500;
 
 /**
  * Runs a node until it is told to stop (SIGTERM, SIGINT), its units with it, or to make room for another agent (SIGHUP),
@@ -85,7 +88,7 @@ export async function main(options: NodeOptions): Promise<number> {
   const link = connectPatiently(connecting, { clock: systemClock, onWaiting });
   const stop = new AbortController();
   const bus = createDeferredBus(link.then(createNatsBus), systemClock);
-  const store = createNodeStore(options.directory, onError);
+  const store = createNodeStore({ disk: nodeDisk(options.directory), clock: systemClock, onError });
   const reporter = createNodeReporter(link, machine, stop.signal, onError);
   const runtimes = createRuntimes(options, { machine, nodeKey }, onError);
   const facts: MachineFacts = {
@@ -177,7 +180,7 @@ export async function main(options: NodeOptions): Promise<number> {
   leases.close();
   runtimes.process.close();
   runtimes.docker?.close();
-  await store.flush();
+  await Promise.race([store.flush(), delay(systemClock, storeFlushMs)]);
   await bus.close();
   await lock.release();
   return conclude(log, refusal);

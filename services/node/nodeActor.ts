@@ -360,7 +360,7 @@ async function drain(deps: NodeDeps, reason: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof NoLeaderError)) throw error;
   }
-  await store.flush();
+  await Promise.race([store.flush(), delay(clock, leaveTimeoutMs)]);
 }
 
 export interface Node {

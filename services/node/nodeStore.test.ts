@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { createNodeStore, type NodeMemory } from './nodeStore.ts';
+import { createSimulatedClock } from '../../shared/clock/simulatedClock.ts';
+import { systemClock } from '../../shared/clock/systemClock.ts';
+import { createNodeStore, type NodeDisk, type NodeMemory, nodeDisk } from './nodeStore.ts';
 
 const nothing: NodeMemory = { bootId: '', assignment: null, rest: [] };
 const memory = (version: number): NodeMemory => {
@@ -13,7 +15,8 @@ const memory = (version: number): NodeMemory => {
 describe('the memory of a node', { timeout: 10_000 }, () => {
   let directory = '';
   let errors: unknown[] = [];
-  const open = () => createNodeStore(directory, (error) => errors.push(error));
+  const onError = (error: unknown) => void errors.push(error);
+  const open = () => createNodeStore({ disk: nodeDisk(directory), clock: systemClock, onError });
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'flotilla-store-'));
     errors = [];
@@ -84,15 +87,29 @@ describe('the memory of a node', { timeout: 10_000 }, () => {
     });
   }
 
-  it('that cannot be written is told, and tried again at the next occasion', async () => {
-    await rm(directory, { recursive: true });
-    const store = open();
+  it('that cannot be written is told once, and tried again until it is: nothing that is asked for is taken for written', async () => {
+    const clock = createSimulatedClock(0);
+    const written: string[] = [];
+    let isFull = true;
+    const disk: NodeDisk = {
+      read: async () => null,
+      write: async (text) => {
+        if (isFull) throw new Error('no space left on device');
+        written.push(text);
+      },
+    };
+    const store = createNodeStore({ disk, clock, onError: (error) => errors.push(error) });
     store.save(() => memory(1));
-    await store.flush();
-    assert.equal(errors.length, 1);
-    await mkdir(directory);
+    let isFlushed = false;
+    void store.flush().then(() => {
+      isFlushed = true;
+    });
+    await clock.advance(5_000);
     store.save(() => memory(2));
-    await store.flush();
-    assert.deepEqual([await open().load(), errors.length], [memory(2), 1]);
+    await clock.advance(5_000);
+    assert.deepEqual([isFlushed, errors.length], [false, 1]);
+    isFull = false;
+    await clock.advance(1_000);
+    assert.deepEqual([isFlushed, written], [true, [JSON.stringify(memory(2))]]);
   });
 });

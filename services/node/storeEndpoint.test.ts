@@ -39,6 +39,13 @@ test('the endpoint is what the stores say, as soon as there is one, and stays wh
 });
 
 test('an endpoint has no scheme and no path', () => {
-  assert.equal(endpointOf('http://10.0.0.1:2379'), '10.0.0.1:2379');
-  assert.equal(endpointOf('https://[fd00::1]:2379/'), '[fd00::1]:2379');
+  assert.equal(endpointOf(['http://10.0.0.1:2379']), '10.0.0.1:2379');
+  assert.equal(endpointOf(['https://[fd00::1]:2379/']), '[fd00::1]:2379');
+  assert.equal(endpointOf([]), null);
+});
+
+test('a loopback address, which is another one on each machine, is told only where there is no other', () => {
+  const loopback = ['http://127.0.0.1:2379', 'http://localhost:2379', 'http://[::1]:2379'];
+  assert.equal(endpointOf([...loopback, 'http://b.example:2379']), 'b.example:2379');
+  assert.equal(endpointOf(loopback), '127.0.0.1:2379');
 });

@@ -41,14 +41,18 @@ async function askEndpoint(client: KvClient, signal: AbortSignal): Promise<strin
   try {
     const answer = await client.members(signal);
     const urls = answer.ok ? answer.response.members.flatMap(({ clientUrls }) => clientUrls) : [];
-    return urls[0] === undefined ? null : endpointOf(urls[0]);
+    return endpointOf(urls);
   } catch (error) {
     if (error instanceof NoLeaderError || error instanceof BusClosedError) return null;
     throw error;
   }
 }
 
-/** Without the scheme: not every client of etcd understands one. */
-export function endpointOf(url: string): string {
-  return url.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '');
+/**
+ * The one of the stores' URLs that units are told, without the scheme: not every client of etcd understands one. A loopback
+ * address is another one on each machine; where all are that, one of the stores may be on this one.
+ */
+export function endpointOf(urls: readonly string[]): string | null {
+  const endpoints = urls.map((url) => url.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, ''));
+  return endpoints.find((endpoint) => !/^(127\.|localhost:|\[::1\])/.test(endpoint)) ?? endpoints[0] ?? null;
 }

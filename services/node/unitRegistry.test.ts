@@ -237,6 +237,19 @@ describe('the units of a machine', { timeout: 30_000 }, () => {
     assert.deepEqual(told().slice(-2).sort(), ['-a.service', '-b.service']);
   });
 
+  it('are gone in the end when the machine is shut down, though the disk does not take it', async () => {
+    const { apply, registry, clock, running } = node({ remembered: () => new Promise(() => undefined) });
+    await apply(5, a, b);
+    let isDrained = false;
+    void registry.drain('stopped').then(() => {
+      isDrained = true;
+    });
+    await clock.advance(1_000);
+    assert.deepEqual([running(), isDrained], [[], false]);
+    await clock.advance(1_000);
+    assert.equal(isDrained, true);
+  });
+
   it('wait for their copy on another machine to end, and say so; what starts them meanwhile waits, too', async () => {
     const { apply, registry, running, reports, clock } = node();
     const waits = named('a.service', simple, { awaits: 'm2' });

@@ -1,4 +1,4 @@
-import type { Clock } from '../../shared/clock/clock.ts';
+import { type Clock, delay } from '../../shared/clock/clock.ts';
 import type { UnitReport } from '../../shared/domain/events.ts';
 import { isFit } from '../../shared/domain/health.ts';
 import type { LeaseTerms } from '../../shared/domain/lease.ts';
@@ -57,6 +57,8 @@ export interface UnitRegistryOptions {
   onError: (error: unknown) => void;
 }
 
+/** What does not wait for a full disk for ever waits so long for it, ms. */
+const writeTimeoutMs = 2_000;
 /** How long it is waited before a runtime that could not be swept is swept again, ms. */
 const sweepRetryMs = 2_000;
 
@@ -79,6 +81,7 @@ export class UnitRegistry {
   /** The cluster has told an assignment since this agent started. */
   #isHeard = false;
   #draining: (() => void) | null = null;
+  #drainTimer: unknown;
   #isAbandoned = false;
   readonly #goneListeners = new Set<() => void>();
   /** What earlier agents left of other units is gone. */
@@ -308,7 +311,7 @@ export class UnitRegistry {
       target: () => this.#targets.get(target),
       activate: (unit: string, reason: string, told: Variables) => this.#activate(unit, reason, told),
     };
-    const remembered = async () => this.#options.remembered?.();
+    const remembered = () => this.#rememberedOrLate();
     const ofTimer = { bootedAt: this.#bootedAt, localZone, random, remembered };
     let unit: TriggeringUnit;
     if (timer) unit = createTimer({ ...common, ...ofTimer, timer }, handlers);
@@ -419,6 +422,7 @@ export class UnitRegistry {
     this.#targets.forget(name);
     this.#tellActive(name);
     void this.#writeDown(name);
+    this.#settleDrain();
   }
 
   /** Until it is written down, the next agent would start what is gone: beside its successor, or its copy elsewhere. */
@@ -434,6 +438,14 @@ export class UnitRegistry {
     this.#settleDrain();
   }
 
+  /** A timer elapses also where the disk is full. */
+  async #rememberedOrLate(): Promise<void> {
+    const { clock, remembered } = this.#options;
+    const over = new AbortController();
+    await Promise.race([remembered?.(), delay(clock, writeTimeoutMs, over.signal)]);
+    over.abort();
+  }
+
   /** A successor of the same name will report itself. */
   #forget(name: string): void {
     if (this.#isAssigned(name)) return;
@@ -444,8 +456,14 @@ export class UnitRegistry {
     return this.#assignment?.units.some((unit) => unit.name === name) === true;
   }
 
+  /** Written down or not, in the end: a disk that is full must not keep a machine from being shut down. */
   #settleDrain(): void {
-    if (this.#units.size + this.#unwritten.size === 0) this.#draining?.();
+    const { clock } = this.#options;
+    if (!this.#draining || this.#units.size > 0) return;
+    if (this.#unwritten.size === 0) {
+      clock.clearTimeout(this.#drainTimer);
+      this.#draining();
+    } else this.#drainTimer ??= clock.setTimeout(this.#draining, writeTimeoutMs);
   }
 
   /** What earlier agents left of units that this machine no longer has. */

@@ -36,7 +36,9 @@ export function generateSchedule(seed: number): Schedule {
   for (let atMs = 3_000; atMs < shape.endMs; atMs += 1 + random.integer(2 * meanMs))
     actions.push({ atMs, ...fault(random, schedule, random.pick([first, ...others]), victim) });
   const { plot, actions: plotted } = drawPlots(random, schedule);
-  actions.push(...plotted, ...handOvers(createRandom(seed ^ 0x516875), schedule));
+  actions.push(...plotted);
+  actions.push(...handOvers(createRandom(seed ^ 0x516875), schedule));
+  actions.push(...fullDisks(createRandom(seed ^ 0xd15c), schedule));
   return { ...schedule, ...(plot ? { plot: plot.name } : {}), actions: actions.toSorted((a, b) => a.atMs - b.atMs) };
 }
 
@@ -50,6 +52,15 @@ function handOvers(random: Random, { machines, endMs }: Schedule): TimedAction[]
   return Array.from({ length: 1 + random.integer(3) }, () => ({
     ...{ atMs: 3_000 + random.integer(endMs - 3_000), do: 'handOver' as const },
     ...{ machine: machineName(1 + random.integer(machines)), forMs: random.pick([300, 1_000, 2_500, 5_000]) },
+  }));
+}
+
+/** On some days a node's disk is full for a while: drawn for themselves, too. */
+function fullDisks(random: Random, { machines, endMs }: Schedule): TimedAction[] {
+  if (!random.chance(0.2)) return [];
+  return Array.from({ length: 1 + random.integer(2) }, () => ({
+    ...{ atMs: 1_000 + random.integer(endMs - 1_000), do: 'diskFull' as const },
+    ...{ machine: machineName(1 + random.integer(machines)), forMs: random.pick([1_000, 5_000, 10_000]) },
   }));
 }
 
@@ -96,7 +107,7 @@ const faultKinds = [
 ] as const satisfies readonly [Fault['do'], ...Fault['do'][]];
 
 /** As they are counted. */
-export const kindsOfFaults: readonly string[] = [...new Set<string>([...faultKinds, 'handOver'])].filter(
+export const kindsOfFaults: readonly string[] = [...new Set<string>([...faultKinds, 'handOver', 'diskFull'])].filter(
   (kind) => kind !== 'trap',
 );
 

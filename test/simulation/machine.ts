@@ -5,7 +5,7 @@ import type { FakeProcess } from '../../services/node/runtime/fakeProcess.ts';
 import type { Exit } from '../../services/node/runtime/runtime.ts';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { leaseDeadlines } from '../../shared/domain/lease.ts';
-import type { NodeDirectory } from './memoryNodeStore.ts';
+import type { NodeDirectory } from './memoryNodeDisk.ts';
 import { behaviourOf, isMainCommand, type Pace } from './units.ts';
 
 export interface RunningMain {
@@ -25,11 +25,12 @@ export class Machine {
   readonly id: string;
   readonly processes: FakeHost;
   readonly engine: FakeHost;
-  readonly directory: NodeDirectory = { memory: null, leases: null };
+  readonly directory: NodeDirectory = { memory: null, leases: null, leaseRoom: 0, isFull: false };
   /** Main processes that run. */
   readonly mains = new Map<FakeProcess, RunningMain>();
   readonly paces: Pace[] = [];
   #boots = 1;
+  #fills = 0;
   #enginesAway = 0;
 
   constructor(id: string, clock: Clock, watch: MachineWatch) {
@@ -72,6 +73,16 @@ export class Machine {
     this.#boots++;
     this.processes.reboot();
     this.engine.reboot();
+  }
+
+  diskFills(): void {
+    this.#fills++;
+    this.directory.isFull = true;
+  }
+
+  diskHasRoom(): void {
+    this.#fills--;
+    this.directory.isFull = this.#fills > 0;
   }
 
   engineDies(): void {

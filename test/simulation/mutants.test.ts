@@ -14,6 +14,15 @@ test('every mutant changes the sources as they are, each in one place', async ()
     applyEdit(await readFile(new URL(edit.file, root), 'utf8'), edit);
 });
 
+test('the table in docs/simulator.md has every mutant, with what finds it', async () => {
+  const rows = (await readFile(new URL('docs/simulator.md', root), 'utf8')).split('\n');
+  const missing = mutants.filter(({ name, seed }) => {
+    const found = typeof seed === 'string' ? `\`regressions/${seed}\`` : String(seed);
+    return !rows.some((row) => row.startsWith(`| ${name} | ${found} | `));
+  });
+  assert.deepEqual(missing, []);
+});
+
 for (const mutant of mutants) {
   const { name, seed } = mutant;
   test(`the simulator finds a mutant: ${name}`, async () => {

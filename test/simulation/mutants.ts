@@ -283,6 +283,17 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'who is the first to hold a lease begins on what is left of the last one',
+    seed: 'started-on-what-was-left-of-a-lease.json',
+    edits: [
+      {
+        file: 'services/node/leaseKeeper.ts',
+        find: '    if (this.#holders.size === 0) this.#renewedAt = Number.NEGATIVE_INFINITY;\n',
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'what was stopped for want of a lease stays stopped under the next agent',
     seed: 'suspended-without-a-log.json',
     edits: [
@@ -380,6 +391,11 @@ export const mutants: readonly Mutant[] = [
         replace: 'awaitsCopy: () => false,',
       },
     ],
+  },
+  {
+    name: 'what a full disk did not take counts as written',
+    seed: 766,
+    edits: [{ file: 'services/node/nodeStore.ts', find: '        wanted ??= memory;\n', replace: '' }],
   },
   {
     name: 'a new version starts before it is written down that the old one is gone',

@@ -69,6 +69,8 @@ export type Fault = { forMs: number } /** Its process dies, and is started again
   | { do: 'engine'; machine: string }
   /** Its engine does not answer; its containers go on. */
   | { do: 'engineAway'; machine: string }
+  /** The disk with its node's directory is full. */
+  | { do: 'diskFull'; machine: string }
   /** What runs there of this unit ends by itself. */
   | { do: 'end'; machine: string; unit: string; code: number }
   /** Starting and stopping take so long there; `stubborn`: nothing but SIGKILL stops it. */

@@ -4,6 +4,7 @@ import { startKv } from '../../services/kv/kvActor.ts';
 import type { KvService } from '../../services/kv/kvService.ts';
 import { LeaseKeeper } from '../../services/node/leaseKeeper.ts';
 import { startNode } from '../../services/node/nodeActor.ts';
+import { createNodeStore } from '../../services/node/nodeStore.ts';
 import { createReporter } from '../../services/node/reporter.ts';
 import { createFakeRuntime } from '../../services/node/runtime/fake.ts';
 import type { MainProcess, Runtime } from '../../services/node/runtime/runtime.ts';
@@ -19,7 +20,7 @@ import type { Random } from '../linearizability/record/random.ts';
 import type { Birth } from './actor.ts';
 import { type Life, never } from './life.ts';
 import type { Machine } from './machine.ts';
-import { createMemoryNodeStore } from './memoryNodeStore.ts';
+import { memoryNodeDisk } from './memoryNodeDisk.ts';
 
 export interface Logs {
   cluster: MemoryLog;
@@ -93,7 +94,7 @@ export function beginNode(birth: Birth, { logs, onError }: Surroundings, machine
   const log = link.open(logs.cluster);
   const writer = createSubjectWriter({ log, subject: subjects.nodeLog(id), by: `node/${id}`, ids, clock, signal });
   const reporter = createReporter({ machine: id, log, writer, clock, signal, onError: report });
-  const store = createMemoryNodeStore(machine.directory, clock);
+  const store = createNodeStore({ disk: memoryNodeDisk(machine.directory, clock), clock, onError: report });
   const leases = keepLeases(clock, machine);
   const registry = new UnitRegistry({
     leases,
@@ -129,6 +130,9 @@ function keepLeases(clock: Clock, machine: Machine): LeaseKeeper {
     onChange: ({ renewedAt, holders }) => {
       const units = [...holders].map(([unit, { hash, terms }]) => ({ unit, hash, ...terms }));
       machine.noteLapses(clock.monotonicNow());
+      // What is there is overwritten in place, and takes no less room for being shorter.
+      if (directory.isFull && units.length > directory.leaseRoom) throw new Error('no space left on device');
+      directory.leaseRoom = units.length > 0 ? Math.max(directory.leaseRoom, units.length) : 0;
       directory.leases = units.length > 0 ? { bootId, renewedAt, units } : null;
     },
   });

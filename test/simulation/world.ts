@@ -393,6 +393,11 @@ export class World {
           () => machineOf(fault.machine)?.engineLeaves(),
           () => machineOf(fault.machine)?.engineReturns(),
         );
+      case 'diskFull':
+        return effect(
+          () => machineOf(fault.machine)?.diskFills(),
+          () => machineOf(fault.machine)?.diskHasRoom(),
+        );
       case 'end':
         return effect(() => this.#endProcess(fault), nothing);
       case 'slow': {
