@@ -1,10 +1,9 @@
 import type { NatsLink } from '../../shared/bus/natsConnection.ts';
-import { foldUntil } from '../../shared/log/history.ts';
+import type { LogRecord } from '../../shared/log/eventLog.ts';
 import { createJetStreamLog } from '../../shared/log/jetStreamLog.ts';
 import { refuseUsedCluster, restoreStream, type StreamRestore } from '../../shared/log/jetStreamRestore.ts';
 import { createJetStreamSnapshots } from '../../shared/log/jetStreamSnapshots.ts';
 import { encodeCommit, hashCommit } from '../../shared/protocol/commit.ts';
-import { hashState } from '../../shared/protocol/stateHash.ts';
 import { streams, subjects } from '../../shared/protocol/subjects.ts';
 import { schemaVersion } from '../../shared/protocol/upcasts.ts';
 import { BackupDamagedError, type Entry } from './entries.ts';
@@ -96,15 +95,39 @@ async function* partsIn(path: string): AsyncGenerator<Uint8Array> {
   for await (const { entry, data } of readBackup(path)) if (entry.kind === 'part') yield data;
 }
 
-/** What is there now comes to the same state. */
-async function readBack({ link, onProgress }: RestoreOptions, { projection }: HistoryCheck): Promise<void> {
-  const log = await createJetStreamLog(link, { stream: streams.log });
-  const progress = ({ commits }: { commits: number }) => {
-    if (commits % 5_000 === 0) onProgress(`reading back: ${commits} commits`);
-  };
-  const { projection: found } = await foldUntil(log, { seq: projection.seq }, progress);
-  if (hashState(found.state) === hashState(projection.state)) return;
-  throw new BackupDamagedError('what was restored does not come to the state of the backup: do not use it');
+/** What is there now is what stands in the file, message by message. */
+async function readBack({ link, path, onProgress }: RestoreOptions, { records }: HistoryCheck): Promise<void> {
+  let over = new AbortController();
+  let found: AsyncIterator<LogRecord> | undefined;
+  let read = 0;
+  try {
+    for await (const { entry, data } of readBackup(path)) {
+      if (entry.kind === 'stream') {
+        over.abort();
+        over = new AbortController();
+        const log = await createJetStreamLog(link, { stream: entry.stream });
+        const { last } = await log.bounds();
+        if (last !== entry.last) throw unlike(`${entry.stream} ends at sequence ${last}, and not at ${entry.last}`);
+        found = log.tail({ fromSeq: entry.first, signal: over.signal })[Symbol.asyncIterator]();
+      }
+      if (entry.kind !== 'record') continue;
+      const there = (await found?.next())?.value;
+      if (!isSame(there, { ...entry, data }))
+        throw unlike(`sequence ${entry.seq} of ${entry.stream} is another message`);
+      if (++read % 5_000 === 0) onProgress(`reading back: ${read} of ${records} commits`);
+    }
+  } finally {
+    over.abort();
+  }
+}
+
+function isSame(one: LogRecord | undefined, other: LogRecord): boolean {
+  if (one?.seq !== other.seq || one.subject !== other.subject || one.id !== other.id) return false;
+  return Buffer.compare(one.data, other.data) === 0;
+}
+
+function unlike(what: string): BackupDamagedError {
+  return new BackupDamagedError(`what was restored is not what the backup has: ${what}; do not use it`);
 }
 
 /**
