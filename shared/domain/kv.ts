@@ -206,7 +206,9 @@ export type KvErrorCode =
   | 'member-not-found'
   | 'bad-leader-transferee'
   | 'log-refused'
-  | 'stopped';
+  | 'stopped'
+  /** It is done; its answer does not fit into a message from the leader to who was asked. */
+  | 'answer-too-large';
 
 export type KvResult =
   /** `revision`: of the store once it was executed. */

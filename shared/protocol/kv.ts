@@ -92,11 +92,12 @@ export type KvQueryReply<T extends KvQuery['type'] = KvQuery['type']> =
   /** `revision`: of the store that answers. */
   { ok: true; revision: number; data: KvAnswers[T] } | { ok: false; error: KvError };
 
+const doubtful: readonly KvErrorCode[] = ['leader-changed', 'timeout', 'stopped', 'answer-too-large'];
 const passing: readonly KvErrorCode[] = ['no-leader', 'not-leader', 'leader-changed', 'timeout', 'stopped'];
 
 /** Whether the request may have been executed, or will be, although this is the answer. */
 export function isDoubtful({ code }: KvError): boolean {
-  return code === 'leader-changed' || code === 'timeout' || code === 'stopped';
+  return doubtful.includes(code);
 }
 
 /** Whether the same request may well be answered a moment later, perhaps by another store. */

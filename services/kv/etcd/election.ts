@@ -35,7 +35,7 @@ export function electionRoutes(context: EtcdContext): Route[] {
     const leader = { name, key, rev, lease };
     const updated = taken.value === value ? null : await ifHolds(leader, setValue(leader, value), user);
     if (updated instanceof GrpcStatus) return updated;
-    const refusal = await waitForTurn(service, taken.place, call, user);
+    const refusal = await waitForTurn(context, taken.place, call, user);
     if (refusal === null && !call.closed) return { header: headerOf(service), leader };
     // A leader whom nobody has told of it would lead for ever.
     await leave(service, taken.place, user);

@@ -45,6 +45,7 @@ const statuses: Record<KvErrorCode, [code: number, text: string]> = {
   'bad-leader-transferee': [GrpcCode.FailedPrecondition, 'bad leader transferee'],
   'log-refused': [GrpcCode.Unavailable, ''],
   stopped: [GrpcCode.Unavailable, 'server stopped'],
+  'answer-too-large': [GrpcCode.Unavailable, ''],
 };
 
 /** How a call ends that is refused. */

@@ -22,7 +22,13 @@ test('health, version and metrics are served on the same port', async (t) => {
   assert.ok(Number(metrics.get('etcd_mvcc_db_total_size_in_bytes')) >= 3);
   assert.equal((await get('/nothing')).status, 404);
   assert.equal((await get('/health', { method: 'POST' })).status, 405);
+  await service.execute({ type: 'AlarmActivate', alarm: 'NOSPACE', member: '7' });
+  assert.deepEqual(await get('/health'), { status: 503, text: '{"health":"false","reason":"ALARM NOSPACE"}\n' });
+  assert.equal((await get('/health?exclude=CORRUPT')).status, 503);
+  assert.equal((await get('/health?exclude=CORRUPT&exclude=NOSPACE')).status, 200);
+  await service.execute({ type: 'AlarmDeactivate', alarm: 'NOSPACE', member: '7' });
   service.setLeader(false);
+  assert.equal((await get('/health?serializable=true')).status, 200);
   assert.deepEqual(await get('/health'), { status: 503, text: '{"health":"false","reason":"no-leader"}\n' });
 });
 

@@ -6,13 +6,13 @@ const clusterVersion = '3.5.0';
 
 /** The plain HTTP paths that etcd has on its client port. */
 export async function answerHttp(context: EtcdContext, request: IncomingMessage, response: ServerResponse) {
-  const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
   if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'text/plain', 'only GET\n');
   switch (pathname) {
     case '/version':
       return sendJson(response, 200, { etcdserver: context.version, etcdcluster: clusterVersion });
     case '/health':
-      return answerHealth(context, response);
+      return answerHealth(context, searchParams, response);
     case '/metrics':
       return send(response, 200, 'text/plain; version=0.0.4', metricsOf(context));
     default:
@@ -20,9 +20,15 @@ export async function answerHttp(context: EtcdContext, request: IncomingMessage,
   }
 }
 
-/** Healthy is who can say what is true now. */
-async function answerHealth({ service }: EtcdContext, response: ServerResponse) {
-  const refusal = await service.readBarrier();
+/**
+ * Healthy is who can say what is true now (`serializable`: or what was), and has no alarm but those that are excluded; as
+ * etcd's, "Monitoring etcd".
+ */
+async function answerHealth({ service }: EtcdContext, asked: URLSearchParams, response: ServerResponse) {
+  const excluded = asked.getAll('exclude');
+  const alarm = service.store.alarms.find((raised) => !excluded.includes(raised.alarm));
+  if (alarm) return sendJson(response, 503, { health: 'false', reason: `ALARM ${alarm.alarm}` });
+  const refusal = asked.get('serializable') === 'true' ? null : await service.readBarrier();
   if (refusal === null) return sendJson(response, 200, { health: 'true' });
   return sendJson(response, 503, { health: 'false', reason: refusal.message || refusal.code });
 }

@@ -12,7 +12,9 @@ import { leave, takePlace, waitForTurn } from './waitingLine.ts';
 const defaultTtlS = 60;
 
 /** etcd's Lock service (v3lock). The create revision of the key that it answers with is the fencing token. */
-export function lockRoutes({ service, authenticator }: EtcdContext): Route[] {
+export function lockRoutes(context: EtcdContext): Route[] {
+  const { service, authenticator } = context;
+
   async function lock({ name, lease }: LockRequest, call: Call) {
     const user = authenticator.userOf(call);
     if (user instanceof GrpcStatus) return user;
@@ -20,7 +22,7 @@ export function lockRoutes({ service, authenticator }: EtcdContext): Route[] {
     if (held instanceof GrpcStatus) return held;
     const taken = await takePlace(service, { name, lease: held, value: '' }, user);
     if (taken instanceof GrpcStatus) return taken;
-    const refusal = await waitForTurn(service, taken.place, call, user);
+    const refusal = await waitForTurn(context, taken.place, call, user);
     if (refusal === null && !call.closed) return { header: headerOf(service), key: taken.place.key };
     // Nobody will ever unlock it.
     await leave(service, taken.place, user);

@@ -101,6 +101,22 @@ test('a lock is not given to whoever has lost its lease while it waited', async 
   assert.match(lost.message, /the lease has ended/);
 });
 
+test('the lease of whoever waits is kept alive for as long as it waits, as etcd’s server does, and no longer', async (t) => {
+  const clock = createSimulatedClock(0);
+  const { client } = await startLocal(t, { clock });
+  const held = await grant(client, '1', 10_000);
+  const short = await grant(client, '2', 6);
+  const { key } = await answered(client, LockService.Lock, { name: 'l', lease: held });
+  const waiting = client.call(LockService.Lock, { name: 'l', lease: short });
+  await until('it waits', async () => (await keysUnder(client, 'l/')).length === 2);
+  for (let left = 60; left > 0; left--) await clock.advance(1_000);
+  await answered(client, LockService.Unlock, { key });
+  const next = await waiting;
+  assert.ok(!(next instanceof GrpcStatus), next instanceof GrpcStatus ? next.message : '');
+  await clock.advance(6_000);
+  assert.deepEqual(await keysUnder(client, 'l/'), []);
+});
+
 test('an election: one leads, proclaims, resigns, and the next leads', async (t) => {
   const { client, errors } = await startLocal(t);
   await grant(client, '1');

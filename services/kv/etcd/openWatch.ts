@@ -56,9 +56,14 @@ export class OpenWatch {
 
   /** Nothing was sent for a whole interval, and it may be told so: nothing comes before the revision it begins at. */
   isDueForProgress(): boolean {
-    const isDue = !this.#sentSinceProgress && this.#startRevision <= this.#context.service.store.revision;
+    const isDue = !this.#sentSinceProgress && this.hasBegun;
     this.#sentSinceProgress = false;
     return isDue;
+  }
+
+  /** The revision that it begins at is there. */
+  get hasBegun(): boolean {
+    return this.#startRevision <= this.#context.service.store.revision;
   }
 
   close(): void {

@@ -2,9 +2,10 @@
  * Locks and elections are lines of keys: each waits under a common prefix with a lease of its own, and the one that was created
  * first has its turn (etcd, "Concurrency API").
  */
-import type { Bytes, KeyValue, KvCommand, LeaseId } from '../../../shared/domain/kv.ts';
+import { delay } from '../../../shared/clock/clock.ts';
+import { type Bytes, type KeyValue, type KvCommand, type LeaseId, noLease } from '../../../shared/domain/kv.ts';
 import type { KvService } from '../kvService.ts';
-import { linearizable } from './context.ts';
+import { type EtcdContext, linearizable } from './context.ts';
 import { isKvError, statusOf } from './errors.ts';
 import type { Call } from './grpc/call.ts';
 import { GrpcCode, GrpcStatus } from './grpc/grpcStatus.ts';
@@ -13,6 +14,7 @@ import { GrpcCode, GrpcStatus } from './grpc/grpcStatus.ts';
 export interface Place {
   prefix: Bytes;
   key: Bytes;
+  lease: LeaseId;
   /** Its place, and once it has its turn its fencing token. */
   createRevision: number;
 }
@@ -43,28 +45,53 @@ export async function takePlace(
   if (!result.ok) return statusOf(result.error);
   const [found] = result.response.type === 'Txn' ? result.response.responses : [];
   const before = found?.type === 'Range' ? found.kvs[0] : undefined;
-  const place = { prefix, key, createRevision: before?.createRevision ?? result.revision };
+  const place = { prefix, key, lease, createRevision: before?.createRevision ?? result.revision };
   return { place, value: before?.value ?? value };
 }
 
-/** Resolves with null when everybody before has left; a status: the place is lost, or the client has gone away. */
+/**
+ * Resolves with null when everybody before has left; a status: the place is lost, or the client has gone away. The lease of
+ * who waits is kept alive, as etcd's server does; from then on that is the client's to do.
+ */
 export async function waitForTurn(
-  service: KvService,
+  context: EtcdContext,
   place: Place,
   call: Call,
   user: string | undefined,
 ): Promise<GrpcStatus | null> {
-  for (;;) {
-    if (call.closed) return gone;
-    const own = stillThere(service, place, user);
-    if (own !== null) return own;
-    const before = predecessorOf(service, place, user);
-    if (before instanceof GrpcStatus) return before;
-    if (before === null) break;
-    await oneIsDeleted(service, [before.key, place.key], call);
+  const { service } = context;
+  const stopRenewing = keepAlive(context, place.lease);
+  try {
+    for (;;) {
+      if (call.closed) return gone;
+      const own = stillThere(service, place, user);
+      if (own !== null) return own;
+      const before = predecessorOf(service, place, user);
+      if (before instanceof GrpcStatus) return before;
+      if (before === null) break;
+      await oneIsDeleted(service, [before.key, place.key], call);
+    }
+    // What this replica shows may be old: the place may be lost by now.
+    return (await linearizable(service)) ?? stillThere(service, place, user);
+  } finally {
+    stopRenewing();
   }
-  // What this replica shows may be old: the place may be lost by now.
-  return (await linearizable(service)) ?? stillThere(service, place, user);
+}
+
+const retryRenewalMs = 500;
+
+/** Renews the lease each third of its time, until the function that it returns is called. */
+function keepAlive({ service, clock, onError }: EtcdContext, lease: LeaseId): () => void {
+  const over = new AbortController();
+  const renew = async () => {
+    while (!over.signal.aborted) {
+      const renewed = await service.renewLease(lease);
+      if (!isKvError(renewed) && renewed.ttlS === 0) return;
+      await delay(clock, isKvError(renewed) ? retryRenewalMs : (renewed.ttlS * 1000) / 3, over.signal);
+    }
+  };
+  if (lease !== noLease) renew().catch(onError);
+  return () => over.abort();
 }
 
 /** Leaves the line, whether or not it had its turn. */

@@ -195,6 +195,21 @@ test('progress is told when every watch of the stream has been sent everything',
   assert.equal(last, service.store.revision);
 });
 
+test('progress is not told where there is no watch, or one that begins in the future', async (t) => {
+  const { client, service } = await startLocal(t);
+  const stream = client.open(WatchService.Watch);
+  stream.send({ progressRequest: {} });
+  stream.send({ createRequest: { key: 'a' } });
+  stream.send({ createRequest: { key: 'b', startRevision: 3 } });
+  for (let i = 0; i < 2; i += 1) assert.equal((await next(stream)).created, true);
+  stream.send({ progressRequest: {} });
+  await put(service, 'a', 'v');
+  assert.deepEqual(keysAndRevisions(await next(stream)), [['a', 2]]);
+  await put(service, 'c', 'v');
+  stream.send({ progressRequest: {} });
+  assert.deepEqual((await next(stream)).watchId, '-1');
+});
+
 test('a watch that asked for it is told of progress when nothing has happened, not before its first revision', async (t) => {
   const clock = createSimulatedClock(0);
   const { client, service } = await startLocal(t, { clock, limits: { progressNotifyIntervalMs: 1000 } });

@@ -105,8 +105,11 @@ export class WatchStream {
     return true;
   }
 
+  /** Whoever asks for progress gets none while a watch begins in the future, or where there is no watch: as etcd 3.5. */
   #sendProgress(): boolean {
-    for (; this.#progressWanted > 0; this.#progressWanted -= 1) this.#send({ watchId: noWatch });
+    const watches = [...this.#watches.values()];
+    const isToBeTold = watches.length > 0 && watches.every(({ hasBegun }) => hasBegun);
+    for (; this.#progressWanted > 0; this.#progressWanted -= 1) if (isToBeTold) this.#send({ watchId: noWatch });
     return false;
   }
 

@@ -41,5 +41,5 @@ test('results that are too long for a message are not given, but what was asked 
   };
   assert.deepEqual(decodeJson(encodeBatchReply(results, 2_000)), results);
   const reply = decodeJson<KvBatchReply>(encodeBatchReply(results, 500));
-  assert.ok(!reply.ok && reply.error.code === 'request-too-large' && reply.error.message?.startsWith('it is done'));
+  assert.ok(!reply.ok && reply.error.code === 'answer-too-large' && reply.error.message?.startsWith('it is done'));
 });

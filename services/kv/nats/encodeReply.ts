@@ -6,7 +6,7 @@ export function encodeBatchReply(reply: KvBatchReply, maxBytes: number): Uint8Ar
   const data = encodeJson(reply);
   if (data.length <= maxBytes) return data;
   const message = `it is done, but the answer has ${data.length} bytes and a message ${maxBytes}: read by a query`;
-  return encodeJson({ ok: false, error: { code: 'request-too-large', message } } satisfies KvBatchReply);
+  return encodeJson({ ok: false, error: { code: 'answer-too-large', message } } satisfies KvBatchReply);
 }
 
 /** An answer to a query as one message: a range that is too long for it is cut, anything else refused. */
