@@ -143,7 +143,7 @@ export class LogShortenedError extends Error {
   constructor(first: number, reached: number) {
     super(
       `the log begins at sequence ${first}, after ${reached}, which this store has reached: the snapshots have what is ` +
-        'between, and a store reads them when it starts. Where none can be read, restore one',
+        'between, and a store reads them when it starts. Where none can be read, restore a backup of the cluster (flotilla restore)',
     );
   }
 }

@@ -38,11 +38,13 @@ export interface KvClusterOptions {
   stores: number;
   /** False: the stores reach NATS directly, as they should be where time is measured, and cannot be cut off. */
   throughProxies?: boolean;
+  /** What else `flotilla kv serve` is told. */
+  serveArguments?: readonly string[];
 }
 
 /** Resolves when the processes are there; they may not answer yet. All of it is gone after the test. */
 export async function startKvCluster(t: CleanUp, options: KvClusterOptions): Promise<KvCluster> {
-  const { stores, throughProxies = true } = options;
+  const { stores, throughProxies = true, serveArguments = [] } = options;
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-kv-'));
   // Clean-ups run in the order in which they were asked for: the stores go before what they need.
   const running: StoreProcess[] = [];
@@ -52,21 +54,27 @@ export async function startKvCluster(t: CleanUp, options: KvClusterOptions): Pro
   });
   const nats = await startTestNats(t);
   for (let number = 1; number <= stores; number++) {
-    running.push(await startStoreProcess(t, { dir, nats, name: `kv-${number}`, throughProxies }));
+    running.push(await startStoreProcess(t, { dir, nats, name: `kv-${number}`, throughProxies, serveArguments }));
   }
   return { dir, nats, stores: running };
 }
 
+interface StoreProcessOptions extends Required<Omit<KvClusterOptions, 'stores'>> {
+  dir: string;
+  nats: TestNats;
+  name: string;
+}
+
 async function startStoreProcess(
   t: CleanUp,
-  { dir, nats, name, throughProxies }: { dir: string; nats: TestNats; name: string; throughProxies: boolean },
+  { dir, nats, name, throughProxies, serveArguments }: StoreProcessOptions,
 ): Promise<StoreProcess> {
   const proxy = await startTcpProxy(t, nats);
   const port = await choosePort('127.0.0.1');
   const logFile = join(dir, `${name}.log`);
   const env = { ...process.env, FLOTILLA_USER: nats.user, FLOTILLA_PASSWORD: nats.password };
   const server = `nats://127.0.0.1:${throughProxies ? proxy.port : nats.port}`;
-  const args = ['kv', 'serve', '--server', server, '--name', name];
+  const args = ['kv', 'serve', '--server', server, '--name', name, ...serveArguments];
   const command = [process.execPath, program, ...args, '--listen', `127.0.0.1:${port}`];
   let child = await startChild(command, { logFile, env });
   const endWithUs = () => signalTo(child, 'SIGKILL');

@@ -248,8 +248,9 @@ test('a watch that is behind is not told of progress that it has not made', asyn
   }
 });
 
-test('a client that needs a leader is told when there is none', async (t) => {
-  const { client, service } = await startLocal(t);
+test('a client that needs a leader is told when there is none, and has been none for three election timeouts', async (t) => {
+  const clock = createSimulatedClock(0);
+  const { client, service } = await startLocal(t, { clock });
   const noLeader = new GrpcStatus(14, 'etcdserver: no leader');
   const needing = client.open(WatchService.Watch, { hasleader: 'true' });
   needing.send({ createRequest: { key: 'a' } });
@@ -258,6 +259,14 @@ test('a client that needs a leader is told when there is none', async (t) => {
   await next(needing);
   await next(patient);
   service.setLeader(false);
+  await clock.advance(4_000);
+  service.setLeader(true);
+  await clock.advance(4_000);
+  await put(service, 'a', 'w');
+  assert.equal((await next(needing)).events.length, 1);
+  assert.equal((await next(patient)).events.length, 1);
+  service.setLeader(false);
+  await clock.advance(4_500);
   assert.equal(await needing.next(), null);
   assert.deepEqual(needing.status, noLeader);
   const late = client.open(WatchService.Watch, { hasleader: 'true' });

@@ -24,14 +24,23 @@ export function watchRoutes(context: EtcdContext): Route[] {
   ];
 }
 
+/** Three election timeouts, as with etcd: that one leader comes after another ends nobody's stream. */
+const leaderlessMs = 4_500;
+
 /** A client that asks for it is told when nobody leads, so that it may try another store. */
-export function endWithoutLeader({ service }: EtcdContext, call: StreamCall<unknown>): void {
+export function endWithoutLeader({ service, clock }: EtcdContext, call: StreamCall<unknown>): void {
   if (!needsLeader(call)) return;
-  if (service.status.leaderId === '0') return call.end(refuse('no-leader'));
+  const end = () => call.end(refuse('no-leader'));
+  if (service.status.leaderId === '0') return end();
+  let timer: unknown;
   const off = service.onLeader((known) => {
-    if (!known) call.end(refuse('no-leader'));
+    clock.clearTimeout(timer);
+    if (!known) timer = clock.setTimeout(end, leaderlessMs);
   });
-  call.onClosed(off);
+  call.onClosed(() => {
+    clock.clearTimeout(timer);
+    off();
+  });
 }
 
 function needsLeader(call: Call): boolean {
