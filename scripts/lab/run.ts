@@ -177,8 +177,16 @@ async function reckon(
     ),
     wrongPlaces,
     outagesS: findGaps(runs.filter(({ unit }) => registered.has(unit))).map(({ from, to }) => to - from),
-    problems: [...problems, ...lab.surprises],
+    problems: [...problems, ...lab.surprises, ...unproved(commands, keys)],
   };
+}
+
+/** Where nobody was promised anything, that nothing is lost says nothing. */
+function unproved(commands: readonly CommandRecord[], keys: readonly string[]): string[] {
+  return [
+    ...(commands.some(({ seq }) => seq !== null) ? [] : ['no command was acknowledged']),
+    ...(keys.length > 0 ? [] : ['no key was acknowledged']),
+  ];
 }
 
 /** What stays different when everything has had time to come to rest. */

@@ -10,13 +10,15 @@ const sleeper = '[Service]\nExecStart=/bin/sleep 100000\n';
 const steady = ['steady-1.service', 'steady-2.service', 'steady-3.service'];
 
 test('no restart of any process fails a command, loses one, or does one twice; units stay as they are', async (t) => {
-  const cluster = await startTestCluster(t, { nats: 3, nodes: 2, schedulers: 2, stores: 2 });
+  const cluster = await startTestCluster(t, { nats: 3, nodes: 2, schedulers: 3, stores: 3 });
   await cluster.client.command({ type: 'StartUnits', units: steady.map((name) => ({ name, text: sleeper })) });
   const before = await cluster.unitsUntil(
     'they run',
     (rows) => rows.filter(({ sub }) => sub === 'running').length === 3,
   );
   const load = startLoad(cluster);
+  const machinesLost = async () =>
+    (await eventsOf(cluster)).flatMap((event) => (event.type === 'MachineLost' ? [event.machine] : []));
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     for (const { name, restart } of processes(cluster, signal)) {
       const [commands, puts] = [load.commands.length, load.puts];
@@ -25,13 +27,14 @@ test('no restart of any process fails a command, loses one, or does one twice; u
       await until(`commands and keys go on after ${signal} to ${name}`, () => load.failed || goesOn(), 30_000);
       if (load.failed) break;
     }
+    if (signal === 'SIGTERM') assert.deepEqual(await machinesLost(), [], 'who makes room in order is waited for');
   }
   await load.stop();
   t.diagnostic(`${load.commands.length} commands, the slowest took ${load.slowestMs} ms`);
 
   // An agent that was killed may be back, on a busy computer, only after its machine was declared lost: then, and only
   // then, its units move.
-  const lost = (await eventsOf(cluster)).flatMap((event) => (event.type === 'MachineLost' ? [event.machine] : []));
+  const lost = await machinesLost();
   t.diagnostic(`${lost.length} machines were declared lost meanwhile`);
   const after = await cluster.units();
   for (const row of before.filter(({ machine }) => machine !== null && !lost.includes(machine))) {
