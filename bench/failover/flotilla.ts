@@ -4,9 +4,11 @@ import { leaderOf, streamLeader } from '../../scripts/lab/faults/leaders.ts';
 import type { Lab } from '../../scripts/lab/lab.ts';
 import { awaitWhole } from '../../scripts/lab/whole.ts';
 import { recordDir } from '../../scripts/lab/workload/units.ts';
-import { allRun, type Contender, file } from './trials.ts';
+import { allRun, type Contender, file, type Leads } from './trials.ts';
 
 const timeoutMs = 60_000;
+/** Until somebody leads again, whoever that is. */
+const electionMs = 2_000;
 
 /** The lab's own cluster, with what it does by default. */
 export function flotilla(lab: Lab): Contender {
@@ -33,9 +35,13 @@ export function flotilla(lab: Lab): Contender {
     },
     nameOf: ({ id }) => id,
     victim: async (leads) => {
-      const stream = (await streamLeader(lab)).service.host;
-      const scheduler = (await leaderOf(lab.schedulers)).host;
-      const found = lab.machines.find(({ host }) => (leads ? host === stream : host !== stream && host !== scheduler));
+      const { stream, scheduler } = await leaders(lab, leads);
+      const isMeant = {
+        nothing: (host: string) => host !== stream && host !== scheduler,
+        decisions: (host: string) => host === scheduler,
+        all: (host: string) => host === stream,
+      }[leads];
+      const found = lab.machines.find(({ host }) => isMeant(host));
       if (!found) throw new Error('there is no such machine');
       return found;
     },
@@ -44,4 +50,16 @@ export function flotilla(lab: Lab): Contender {
       if (missing !== null) throw new Error(missing);
     },
   };
+}
+
+/** The hosts that lead. Where it is to be two of them, the scheduler is restarted until another one leads. */
+async function leaders(lab: Lab, leads: Leads): Promise<{ stream: string; scheduler: string }> {
+  for (;;) {
+    const stream = (await streamLeader(lab)).service.host;
+    const scheduler = await leaderOf(lab.schedulers);
+    if (leads !== 'decisions' || scheduler.host !== stream) return { stream, scheduler: scheduler.host };
+    await scheduler.stop();
+    await scheduler.start();
+    await sleep(electionMs);
+  }
 }

@@ -70,7 +70,7 @@ export async function swarm(lab: Lab): Promise<Contender> {
     nameOf,
     victim: async (leads) => {
       const leader = (await nodes()).find(([, , role]) => role === 'Leader')?.[0];
-      const found = machines.find((machine) => (nameOf(machine) === leader) === leads);
+      const found = machines.find((machine) => (nameOf(machine) === leader) === (leads !== 'nothing'));
       if (!found) throw new Error('there is no such machine');
       return found;
     },

@@ -5,6 +5,9 @@ import { readRuns } from '../../scripts/lab/checks/counters.ts';
 import type { Lab, Machine } from '../../scripts/lab/lab.ts';
 import { recordDir } from '../../scripts/lab/workload/units.ts';
 
+/** What the machine leads that is cut off. */
+export type Leads = 'nothing' | 'decisions' | 'all';
+
 /** Whoever keeps the programs running. */
 export interface Contender {
   name: string;
@@ -13,8 +16,8 @@ export interface Contender {
   stop(programs: readonly string[]): Promise<void>;
   /** What it calls the machines in what the programs write down. */
   nameOf(machine: Machine): string;
-  /** The machine that leads it, or one that does not. */
-  victim(leads: boolean): Promise<Machine>;
+  /** A machine that leads this; `decisions`: but not the log, where those are led apart. */
+  victim(leads: Leads): Promise<Machine>;
   /** Resolves when it is well again with all machines. */
   recover(): Promise<void>;
 }
@@ -23,7 +26,7 @@ const machinesEach = 4;
 const timeoutMs = 180_000;
 
 /** Seconds from cutting off the machine until the last of its programs has started elsewhere, by the programs' own word. */
-export async function trial(lab: Lab, contender: Contender, round: string, leads: boolean): Promise<number> {
+export async function trial(lab: Lab, contender: Contender, round: string, leads: Leads): Promise<number> {
   const count = machinesEach * lab.machines.length;
   const programs = Array.from({ length: count }, (_, index) => `${contender.name}-${round}-${index + 1}`);
   await contender.start(programs);
