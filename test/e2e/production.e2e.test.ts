@@ -66,6 +66,50 @@ test('with two of three NATS servers gone changes wait and units go on; when the
   assert.equal(await countProcesses('/bin/sleep', seconds), 2);
 });
 
+test('when the log has lost its majority for good, a backup goes to three new servers, and no unit has stopped', async (t) => {
+  const site = await installSite(t);
+  const indices = [...hosts.keys()];
+  for (const index of indices) await site.startNats(index);
+  const scheduler = await site.start('scheduler', 'flotilla-scheduler.service');
+  await site.start('node', 'flotilla-node.service', ['--dir', join(site.dir, 'node'), '--runtime', 'process']);
+  const seconds = String(5_000_000 + process.pid);
+  await writeFile(join(site.dir, 'a.service'), `[Service]\nExecStart=/bin/sleep ${seconds}\n`);
+  await until('the unit is started', async () => (await site.cli('start', 'a.service')).code === 0, 60_000);
+  const pid = await site.pidOf('a.service');
+  const saved = await site.cli('backup', 'history.backup');
+  assert.equal(saved.code, 0, saved.stderr);
+
+  for (const index of indices) await site.killNats(index);
+  const lost = await site.cli('doctor');
+  assert.equal(lost.code, 1);
+  assert.match(lost.stdout + lost.stderr, /cannot be reached|not reachable/);
+  await scheduler.kill();
+  for (const index of indices) {
+    await rm(join(site.dir, `nats-${index}`), { recursive: true });
+    await site.startNats(index);
+  }
+  let restored = { code: 1, stdout: '', stderr: '' };
+  const restore = async () => {
+    restored = await site.cli('restore', '--replicas', '3', 'history.backup');
+    return restored.code === 0;
+  };
+  await until('the history is restored', restore, 60_000).catch(() => assert.fail(restored.stderr));
+  assert.match(restored.stdout, /were read back without a fault/);
+  assert.equal(await countProcesses('/bin/sleep', seconds), 1);
+
+  await site.start('scheduler-2', 'flotilla-scheduler.service');
+  await writeFile(join(site.dir, 'b.service'), `[Service]\nExecStart=/bin/sleep ${seconds}\n`);
+  await until('changes go on', async () => (await site.cli('start', 'b.service')).code === 0, 60_000);
+  assert.equal(await site.pidOf('a.service'), pid);
+  assert.equal(await countProcesses('/bin/sleep', seconds), 2);
+  const well = await until('nothing is wrong', async () => {
+    const found = await site.cli('doctor');
+    return found.code === 0 && found;
+  });
+  assert.match(well.stdout, /3 copies, up to sequence/);
+  assert.doesNotMatch(well.stdout, /one copy/);
+});
+
 async function directory(t: CleanUp): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-production-'));
   t.after(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
@@ -77,7 +121,7 @@ interface Site {
   startNats(index: number): Promise<void>;
   killNats(index: number): Promise<void>;
   /** What the unit file starts, with other arguments where some are given. */
-  start(name: string, unit: string, args?: string[]): Promise<void>;
+  start(name: string, unit: string, args?: string[]): Promise<Child>;
   cli(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
   pidOf(unit: string): Promise<string>;
 }
@@ -144,7 +188,7 @@ async function installSite(t: CleanUp): Promise<Site> {
       )?.[1];
       assert.ok(command);
       const [verb = '', ...given] = command.split(' ');
-      await launch(name, [process.execPath, program, verb, ...(args ?? given)]);
+      return launch(name, [process.execPath, program, verb, ...(args ?? given)]);
     },
     cli,
     pidOf: async (unit) => {
