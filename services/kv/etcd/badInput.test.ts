@@ -187,6 +187,28 @@ test('a client that floods is refused what is too much, and served again when th
   assert.ok(!((await other.call(KVService.Range, { key: 'a' })) instanceof GrpcStatus));
 });
 
+test('a client that floods with large requests is refused what is too much, by its bytes', async (t) => {
+  const { client, service } = await startLocal(t, { limits: { maxBytesInProgress: 3_500_000 } });
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const execute = service.execute.bind(service);
+  service.execute = async (...args: Parameters<typeof execute>) => {
+    await gate;
+    return execute(...args);
+  };
+  const put = () => client.call(KVService.Put, { key: 'a', value: 'v'.repeat(1_000_000) });
+  const calls = Array.from({ length: 10 }, put);
+  let refused = 0;
+  for (const call of calls) void call.then(() => (refused += 1));
+  await until('all that is too much is refused', () => refused === 10 - 3);
+  release();
+  const answers = await Promise.all(calls);
+  assert.equal(answers.filter((answer) => !(answer instanceof GrpcStatus)).length, 3);
+  assert.ok(!((await put()) instanceof GrpcStatus));
+});
+
 test('an exception ends its call and is reported, nothing else happens', async (t) => {
   const { client, service, errors } = await startLocal(t);
   const bug = new Error('a bug');

@@ -12,6 +12,8 @@ export interface EtcdLimits {
   maxRequestBytes: number;
   /** Requests in progress at a time, of all clients together. */
   maxRequests: number;
+  /** Bytes of the requests in progress. One alone is taken whatever it has. */
+  maxBytesInProgress: number;
   /** How often a watch that asked for it is told that nothing has happened. */
   progressNotifyIntervalMs: number;
 }
@@ -19,6 +21,7 @@ export interface EtcdLimits {
 export const defaultLimits: EtcdLimits = {
   maxRequestBytes: 1.5 * 1024 * 1024,
   maxRequests: 4096,
+  maxBytesInProgress: 128 * 1024 * 1024,
   progressNotifyIntervalMs: 10 * 60_000,
 };
 

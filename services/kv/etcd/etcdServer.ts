@@ -92,17 +92,20 @@ function routesOf(context: EtcdContext) {
 
 function environmentOf({ limits, onError }: EtcdContext): CallEnvironment {
   const tooManyRequests = refuse('too-many-requests');
-  let requests = 0;
+  let [requests, bytesInProgress] = [0, 0];
   return {
     maxRequestBytes: limits.maxRequestBytes,
     requestTooLarge: refuse('request-too-large'),
-    enter() {
-      if (requests >= limits.maxRequests) return tooManyRequests;
+    enter(bytes) {
+      const isFull = requests > 0 && bytesInProgress + bytes > limits.maxBytesInProgress;
+      if (isFull || requests >= limits.maxRequests) return tooManyRequests;
       requests += 1;
+      bytesInProgress += bytes;
       return null;
     },
-    leave() {
+    leave(bytes) {
       requests -= 1;
+      bytesInProgress -= bytes;
     },
     onError,
   };

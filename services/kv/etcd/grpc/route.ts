@@ -6,10 +6,10 @@ export interface CallEnvironment {
   /** Of a request. Larger ones are refused with {@link requestTooLarge}. */
   maxRequestBytes: number;
   requestTooLarge: GrpcStatus;
-  /** Counts a request that begins; a status: too many are in progress. */
-  enter(): GrpcStatus | null;
+  /** Counts a request of so many bytes that begins; a status: too many, or too much, are in progress. */
+  enter(bytes: number): GrpcStatus | null;
   /** A request that was counted is answered. */
-  leave(): void;
+  leave(bytes: number): void;
   /** An exception of a handler: its call has ended with `Internal`, nothing else. */
   onError(error: unknown): void;
 }

@@ -26,9 +26,10 @@ export function unary<Request, Response>(
       receiveOne(stream, environment, (message) => {
         const request = decode(method.request, message, environment);
         if (request instanceof GrpcStatus) return respondStatus(stream, request);
-        const full = environment.enter();
+        const full = environment.enter(message.length);
         if (full !== null) return respondStatus(stream, full);
-        void answer(stream, environment, method.response, () => handle(request, new HttpCall(stream)));
+        const { length } = message;
+        void answer(stream, environment, length, method.response, () => handle(request, new HttpCall(stream)));
       });
     },
   };
@@ -61,6 +62,7 @@ function receiveOne(stream: ServerStream, environment: CallEnvironment, onMessag
 async function answer<Response>(
   stream: ServerStream,
   environment: CallEnvironment,
+  requestBytes: number,
   codec: Codec<Response>,
   handle: () => Answer<Response> | Promise<Answer<Response>>,
 ): Promise<void> {
@@ -72,7 +74,7 @@ async function answer<Response>(
     environment.onError(error);
     respondStatus(stream, internalError);
   } finally {
-    environment.leave();
+    environment.leave(requestBytes);
   }
 }
 
