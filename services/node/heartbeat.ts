@@ -1,7 +1,8 @@
 import { type Bus, NoRespondersError, RequestTimeoutError } from '../../shared/bus/bus.ts';
 import type { Clock } from '../../shared/clock/clock.ts';
+import { promptAnswerMs } from '../../shared/domain/promptAnswer.ts';
 import { encodeJson } from '../../shared/protocol/json.ts';
-import { type Heartbeat, type HeartbeatReply, promptAnswerMs } from '../../shared/protocol/node.ts';
+import type { Heartbeat, HeartbeatReply } from '../../shared/protocol/node.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
 import { HeartbeatReplies } from './parseMessages.ts';
 

@@ -4,9 +4,6 @@ import type { DesiredState } from '../domain/clusterState.ts';
 import type { UnitReport } from '../domain/events.ts';
 import type { MonitoredEnd } from '../domain/triggering.ts';
 
-/** Answers to heartbeats that take no longer than this are prompt, ms: there is nothing to tell of them. */
-export const promptAnswerMs = 100;
-
 /** Request on `flotilla.hb.<machine>`, every half second. */
 export interface Heartbeat {
   session: string;

@@ -1,4 +1,5 @@
-import { type Heartbeat, promptAnswerMs } from '../../../shared/protocol/node.ts';
+import { promptAnswerMs } from '../../../shared/domain/promptAnswer.ts';
+import type { Heartbeat } from '../../../shared/protocol/node.ts';
 
 /** Whoever promises to be back, or is starting, is waited for at most so long, ms. */
 const mostRestartMs = 30_000;
