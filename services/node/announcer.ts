@@ -1,6 +1,6 @@
 import { describeKvError, type KvClient } from '../../shared/bus/kvClient.ts';
 import { type KvSession, openSession } from '../../shared/bus/kvSession.ts';
-import { delay } from '../../shared/clock/clock.ts';
+import { atMost, delay } from '../../shared/clock/clock.ts';
 import { LinkedController } from '../../shared/clock/linkedController.ts';
 import { type Announcement, needsPorts, type PublishedPort, renderAnnouncement } from '../../shared/domain/announce.ts';
 import type { Bytes, KvCommand, KvResult } from '../../shared/domain/kv.ts';
@@ -73,11 +73,9 @@ export class Announcer {
     this.#stopped.abort();
     const session = this.#session;
     if (session === null) return;
-    const over = new AbortController();
     // Where no store answers, the lease ends by itself.
     const left = session.close().catch(() => undefined);
-    await Promise.race([left, delay(this.#options.client.parts.clock, leaveMs, over.signal)]);
-    over.abort();
+    await atMost(this.#options.client.parts.clock, leaveMs, left);
   }
 
   /** Stops saying anything, for the units go on: what was said lasts until the lease ends, or another agent says it. */

@@ -11,7 +11,7 @@ import { KvClient } from '../../shared/bus/kvClient.ts';
 import type { NatsAccess } from '../../shared/bus/natsAccess.ts';
 import { createNatsBus } from '../../shared/bus/natsBus.ts';
 import type { NatsLink } from '../../shared/bus/natsConnection.ts';
-import { delay } from '../../shared/clock/clock.ts';
+import { atMost, delay } from '../../shared/clock/clock.ts';
 import { systemClock } from '../../shared/clock/systemClock.ts';
 import type { MachineFacts } from '../../shared/domain/events.ts';
 import { readIfThere } from '../../shared/embedded/files.ts';
@@ -180,7 +180,7 @@ export async function main(options: NodeOptions): Promise<number> {
   leases.close();
   runtimes.process.close();
   runtimes.docker?.close();
-  await Promise.race([store.flush(), delay(systemClock, storeFlushMs)]);
+  await atMost(systemClock, storeFlushMs, store.flush());
   await bus.close();
   await lock.release();
   return conclude(log, refusal);

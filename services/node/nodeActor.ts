@@ -6,7 +6,7 @@ import { assign, createActor, fromCallback, fromPromise, setup } from 'xstate';
 import { NoLeaderError } from '../../shared/bus/askPatiently.ts';
 import type { Bus } from '../../shared/bus/bus.ts';
 import { sendCommand } from '../../shared/bus/sendCommand.ts';
-import { type Clock, delay } from '../../shared/clock/clock.ts';
+import { atMost, type Clock, delay } from '../../shared/clock/clock.ts';
 import type { MachineFacts } from '../../shared/domain/events.ts';
 import type { EventLog } from '../../shared/log/eventLog.ts';
 import type { Assignment, Heartbeat, HeartbeatReply } from '../../shared/protocol/node.ts';
@@ -351,7 +351,7 @@ async function drain(deps: NodeDeps, reason: string): Promise<void> {
   const { registry, reporter, store, bus, clock, facts, ids } = deps;
   await registry.drain(reason);
   store.save(() => registry.memory());
-  await Promise.race([reporter.flush(), delay(clock, leaveTimeoutMs)]);
+  await atMost(clock, leaveTimeoutMs, reporter.flush());
   const { machine, session } = facts;
   const command = { type: 'LeaveMachine', machine, session, reason, id: ids(), by: `node/${machine}` } as const;
   try {
@@ -360,7 +360,7 @@ async function drain(deps: NodeDeps, reason: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof NoLeaderError)) throw error;
   }
-  await Promise.race([store.flush(), delay(clock, leaveTimeoutMs)]);
+  await atMost(clock, leaveTimeoutMs, store.flush());
 }
 
 export interface Node {

@@ -1,4 +1,4 @@
-import { type Clock, delay } from '../../shared/clock/clock.ts';
+import { atMost, type Clock } from '../../shared/clock/clock.ts';
 import type { UnitReport } from '../../shared/domain/events.ts';
 import { isFit } from '../../shared/domain/health.ts';
 import type { LeaseTerms } from '../../shared/domain/lease.ts';
@@ -311,7 +311,8 @@ export class UnitRegistry {
       target: () => this.#targets.get(target),
       activate: (unit: string, reason: string, told: Variables) => this.#activate(unit, reason, told),
     };
-    const remembered = () => this.#rememberedOrLate();
+    // A timer elapses also where the disk is full.
+    const remembered = async () => atMost(clock, writeTimeoutMs, this.#options.remembered?.() ?? Promise.resolve());
     const ofTimer = { bootedAt: this.#bootedAt, localZone, random, remembered };
     let unit: TriggeringUnit;
     if (timer) unit = createTimer({ ...common, ...ofTimer, timer }, handlers);
@@ -436,14 +437,6 @@ export class UnitRegistry {
     this.#reconcile(false);
     for (const listener of this.#goneListeners) listener();
     this.#settleDrain();
-  }
-
-  /** A timer elapses also where the disk is full. */
-  async #rememberedOrLate(): Promise<void> {
-    const { clock, remembered } = this.#options;
-    const over = new AbortController();
-    await Promise.race([remembered?.(), delay(clock, writeTimeoutMs, over.signal)]);
-    over.abort();
   }
 
   /** A successor of the same name will report itself. */

@@ -164,8 +164,6 @@ function refusalOf({ code, message, details }: Extract<ReturnType<typeof handleC
   return { ok: false, code, message, details } as const;
 }
 
-const roughBytesPerEvent = 300;
-
 function reasonOf({ silentMs, allowedMs, startingMs }: Silence): string {
   if (startingMs !== null) return `its agent began to start ${seconds(startingMs)} ago and has not joined`;
   const allowed = allowedMs > 0 ? ` (allowed ${seconds(allowedMs)} more than usual)` : '';
@@ -175,6 +173,8 @@ function reasonOf({ silentMs, allowedMs, startingMs }: Silence): string {
 function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
+
+const roughBytesPerEvent = 300;
 
 function sizeOf(events: ClusterEvent[]): number {
   return events.reduce((sum, event) => sum + roughBytesPerEvent + textBytes(event), 0);

@@ -26,3 +26,13 @@ export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     signal?.addEventListener('abort', done, { once: true });
   });
 }
+
+/** Resolves when `work` is done, or after `delayMs` of that clock. No timer is left, which would keep a process from ending. */
+export async function atMost(clock: Clock, delayMs: number, work: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  try {
+    await Promise.race([work, delay(clock, delayMs, over.signal)]);
+  } finally {
+    over.abort();
+  }
+}

@@ -60,22 +60,18 @@ export async function waitForTurn(
   user: string | undefined,
 ): Promise<GrpcStatus | null> {
   const { service } = context;
-  const stopRenewing = keepAlive(context, place.lease);
-  try {
-    for (;;) {
-      if (call.closed) return gone;
-      const own = stillThere(service, place, user);
-      if (own !== null) return own;
-      const before = predecessorOf(service, place, user);
-      if (before instanceof GrpcStatus) return before;
-      if (before === null) break;
-      await oneIsDeleted(service, [before.key, place.key], call);
-    }
-    // What this replica shows may be old: the place may be lost by now.
-    return (await linearizable(service)) ?? stillThere(service, place, user);
-  } finally {
-    stopRenewing();
+  for (;;) {
+    if (call.closed) return gone;
+    const own = stillThere(service, place, user);
+    if (own !== null) return own;
+    const before = predecessorOf(service, place, user);
+    if (before instanceof GrpcStatus) return before;
+    if (before === null) break;
+    const stopRenewing = keepAlive(context, place.lease);
+    await oneIsDeleted(service, [before.key, place.key], call).finally(stopRenewing);
   }
+  // What this replica shows may be old: the place may be lost by now.
+  return (await linearizable(service)) ?? stillThere(service, place, user);
 }
 
 const retryRenewalMs = 500;
