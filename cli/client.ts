@@ -94,7 +94,7 @@ export interface ClientParts {
 
 /** How long a scheduler may be missing: a failover takes 3 s, one of NATS's own up to 10 s. */
 const patienceMs = 15_000;
-const answerTimeoutMs = 5_000;
+const answerTimeoutMs = 1_000;
 const connectTimeoutMs = 3_000;
 
 /**
@@ -138,7 +138,7 @@ export function createClient(parts: ClientParts): Client {
   return {
     command: (body) => {
       const command: Command = { ...body, id: ids(), by };
-      const options = { ...parts, attemptMs: answerTimeoutMs, timeoutMs: patienceMs };
+      const options = { ...parts, timeoutMs: patienceMs };
       return insist({ ...parts, patienceMs, mayHaveWorked: true }, () => sendCommand(command, options));
     },
     query: (body, options = {}) => sendQuery(parts, body, options),

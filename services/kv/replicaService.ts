@@ -35,7 +35,7 @@ export interface ReplicaServiceParts {
 
 /** How long a request may take in all: NATS's own elections take up to 9 s. */
 const patienceMs = 12_000;
-const longestAttemptMs = 5_000;
+const firstAttemptMs = 1_000;
 
 /** {@link KvService} of a replica: by its own term while it leads, else over NATS. */
 export class ReplicaService implements KvService {
@@ -206,7 +206,7 @@ export class ReplicaService implements KvService {
       return { retry: 'the store that was asked no longer leads', doubtful: isDoubtful(reply.error) };
     };
     try {
-      return await askPatiently(attempt, { clock, signal, timeoutMs, attemptMs: longestAttemptMs });
+      return await askPatiently(attempt, { clock, signal, timeoutMs, attemptMs: firstAttemptMs });
     } catch (error) {
       if (error instanceof BusClosedError) return { ok: false, error: { code: 'stopped' } };
       if (!(error instanceof NoLeaderError)) throw error;

@@ -274,12 +274,27 @@ function describeRefusal({ message, details }: { message: string; details: strin
   return [message, ...details].join('; ');
 }
 
-function listen({ bus, facts, onError }: NodeDeps, send: (event: NodeEvent) => void): () => void {
-  const subscription = bus.subscribe(subjects.assignment(facts.machine), ({ data }) => {
-    const assignment = parseAssignment(data, onError);
+/**
+ * Of assignments that come in together only the last one is read, for each says everything: a node that is slower than
+ * the changes is not made slower still by those that are over. Should the last one be of a leader that was, heartbeats
+ * tell that there is a newer one.
+ */
+function listen({ bus, clock, facts, onError }: NodeDeps, send: (event: NodeEvent) => void): () => void {
+  let last: Uint8Array | null = null;
+  let timer: unknown;
+  const read = () => {
+    const assignment = last && parseAssignment(last, onError);
+    last = null;
     if (assignment?.session === facts.session) send({ type: 'ASSIGNED', assignment });
+  };
+  const subscription = bus.subscribe(subjects.assignment(facts.machine), ({ data }) => {
+    if (last === null) timer = clock.setTimeout(read, 0);
+    last = data;
   });
-  return () => subscription.unsubscribe();
+  return () => {
+    subscription.unsubscribe();
+    clock.clearTimeout(timer);
+  };
 }
 
 function beat(deps: NodeWork, send: (event: NodeEvent) => void): () => void {

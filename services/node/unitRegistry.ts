@@ -254,8 +254,8 @@ export class UnitRegistry {
 
   #known(): Map<string, KnownUnit> {
     const known = new Map<string, KnownUnit>();
-    for (const [name, { assigned, retiring }] of this.#units) known.set(name, { ...assigned, retiring });
-    for (const [name, { assigned }] of this.#unloadable) known.set(name, { ...assigned, retiring: false });
+    for (const [name, { assigned, retiring }] of this.#units) known.set(name, knownAs(assigned, retiring));
+    for (const [name, { assigned }] of this.#unloadable) known.set(name, knownAs(assigned, false));
     for (const name of this.#unwritten) known.set(name, { hash: '', goal: 0, token: 0, retiring: true });
     return known;
   }
@@ -484,6 +484,11 @@ export class UnitRegistry {
     const { process, docker } = this.#options.runtimes;
     return docker ? [process, docker] : [process];
   }
+}
+
+/** Of every unit at every change: no more than what is compared. */
+function knownAs({ hash, goal, token, awaits }: AssignedUnit, retiring: boolean): KnownUnit {
+  return { hash, goal, token, awaits, retiring };
 }
 
 const cutOff = 'nobody answers this machine: its lease has run out';

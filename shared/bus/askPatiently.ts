@@ -11,7 +11,10 @@ export interface Patience {
   clock: Clock;
   /** How long it is tried in all, ms. */
   timeoutMs: number;
-  /** How long a try may go without an answer before there is another one, ms. */
+  /**
+   * How long the first try may go without an answer before there is another one, ms: whoever was asked may have died. Each
+   * further one waits twice as long, up to 5 s: whoever is busy is not made busier.
+   */
   attemptMs: number;
   signal?: AbortSignal;
   /** Who is asked, for messages. */
@@ -23,6 +26,7 @@ export interface Patience {
 type Outcome<T> = { value: T } | { retry: string; unanswered: boolean };
 
 const retryMs = { min: 50, max: 500 };
+const longestAttemptMs = 5_000;
 
 /**
  * Asks a scheduler, or who else may lead, until one answers: one that dies is succeeded by another, and NATS comes back.
@@ -40,11 +44,13 @@ export async function askPatiently<T>(
   const answered = new Promise<{ value: T }>((resolve) => {
     answer = resolve;
   });
+  let { attemptMs } = patience;
   let unanswered = false;
   for (let waitMs = retryMs.min; ; waitMs = Math.min(waitMs * 2, retryMs.max)) {
     const leftMs = Math.max(1, deadline - clock.monotonicNow());
-    const outcome = await Promise.race([answered, tryOnce(attempt, patience, leftMs, answer)]);
+    const outcome = await Promise.race([answered, tryOnce(attempt, { ...patience, attemptMs }, leftMs, answer)]);
     if ('value' in outcome) return outcome.value;
+    if (outcome.unanswered) attemptMs = Math.max(attemptMs, Math.min(2 * attemptMs, longestAttemptMs));
     unanswered ||= outcome.unanswered;
     if (signal?.aborted || clock.monotonicNow() + waitMs >= deadline)
       throw new NoLeaderError(outcome.retry, unanswered);

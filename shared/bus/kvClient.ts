@@ -46,7 +46,7 @@ export interface ReadOptions {
 }
 
 const defaultPatienceMs = 15_000;
-const attemptMs = 5_000;
+const attemptMs = 1_000;
 
 /**
  * The key/value store over NATS. What is asked is asked again, under the same id, while no store leads: it is done once.

@@ -73,13 +73,24 @@ test('an answer that takes longer than a try counts, whichever try it is to', as
   let count = 0;
   scene.serve((respond) => {
     const seq = ++count;
-    clock.setTimeout(() => respond({ ok: true, seq }), 2_500);
+    clock.setTimeout(() => respond({ ok: true, seq }), 3_500);
   });
   const sent = scene.send(10_000);
-  await clock.advance(2_500);
+  await clock.advance(3_500);
   assert.deepEqual(await sent, { ok: true, seq: 1 });
   assert.equal(count, 3, 'it is given again all the same');
   assert.deepEqual(new Set(scene.retries), new Set(['the scheduler does not answer']));
+});
+
+test('who does not answer is asked again soon, and then less and less often', async (t) => {
+  const scene = createScene(t);
+  const { clock } = scene;
+  const askedAt: number[] = [];
+  scene.serve(() => askedAt.push(clock.now()));
+  const sent = assert.rejects(scene.send(20_000), NoLeaderError);
+  await clock.advance(20_000);
+  await sent;
+  assert.deepEqual(askedAt, [0, 1_050, 3_150, 7_350, 12_750, 18_250]);
 });
 
 test('when the time is over it says why nobody answered', async (t) => {

@@ -6,7 +6,7 @@ import type { Bus } from './bus.ts';
 
 export interface SendCommandOptions extends Omit<Patience, 'attemptMs'> {
   bus: Bus;
-  /** How long one try waits for its answer, ms. */
+  /** {@link Patience.attemptMs}; default 1 s. */
   attemptMs?: number;
 }
 
@@ -16,7 +16,7 @@ export interface SendCommandOptions extends Omit<Patience, 'attemptMs'> {
  * @throws {NoLeaderError} nobody answered in time.
  */
 export function sendCommand(command: Command, options: SendCommandOptions): Promise<CommandReply> {
-  const { bus, attemptMs = 5_000 } = options;
+  const { bus, attemptMs = 1_000 } = options;
   const data = encodeJson(command);
   return askPatiently(
     async (timeoutMs) => {

@@ -3,6 +3,7 @@
  * asks and, while it leads, writes. What lives in time is here; what the role does, and decides, is given to it.
  */
 import { assign, createActor, fromCallback, fromPromise, setup } from 'xstate';
+import { atMost } from '../clock/clock.ts';
 import type { Caused } from '../protocol/commit.ts';
 import { FencedError } from './appendOnce.ts';
 import { type EventLog, OutcomeUnknownError } from './eventLog.ts';
@@ -54,7 +55,10 @@ export type ReplicaState = 'loading' | 'replaying' | 'following' | 'leading' | '
 export interface Replica {
   readonly state: ReplicaState;
   stop(): void;
-  /** Resolves at the end: null when it was told to stop, else what is wrong with the log. */
+  /**
+   * Resolves at the end, when whoever is owed an answer has been given it: null when it was told to stop, else what is
+   * wrong with the log.
+   */
   readonly ended: Promise<unknown>;
 }
 
@@ -82,13 +86,19 @@ interface ReplicaWork {
   campaign(send: Send): Leader;
   serve(leader: Leader): () => void;
   lead(term: Term): Promise<void>;
+  /** Resolves when a term that is over has ended what it was at, unless the log is away for long. */
+  settled(): Promise<void>;
 }
+
+/** What a leader that stops has appended is waited for so long, ms: then it can be answered. */
+const lastAppendMs = 1_500;
 
 export function startReplica<E, P extends Fold<E>>(
   options: ReplicaOptions<E, P>,
   onState: (state: ReplicaState) => void = () => undefined,
 ): Replica {
-  const actor = createActor(replicaMachine, { input: workOf(options), clock: options.clock });
+  const work = workOf(options);
+  const actor = createActor(replicaMachine, { input: work, clock: options.clock });
   let state: ReplicaState = 'loading';
   const ended = new Promise<unknown>((resolve) => {
     actor.subscribe({
@@ -97,7 +107,7 @@ export function startReplica<E, P extends Fold<E>>(
         if (next !== state) onState(next);
         state = next;
       },
-      complete: () => resolve(actor.getSnapshot().context.error),
+      complete: () => void work.settled().then(() => resolve(actor.getSnapshot().context.error)),
     });
   });
   actor.start();
@@ -182,6 +192,7 @@ function termOf({ leader }: ReplicaContext, event: ReplicaEvent): Term {
 function workOf<E, P extends Fold<E>>(options: ReplicaOptions<E, P>): ReplicaWork {
   let loaded: P | null = null;
   let tail: Tail<E> | null = null;
+  let leading = Promise.resolve();
   const projection = () => {
     if (!loaded) throw new Error('the projection is used before it is loaded');
     return loaded;
@@ -196,21 +207,31 @@ function workOf<E, P extends Fold<E>>(options: ReplicaOptions<E, P>): ReplicaWor
     },
     campaign: (send) => candidate(options, projection(), send),
     serve: (leader) => options.serve(projection(), leader),
-    lead: async (term) => {
-      if (options.foldsOwnCommits) tail?.pause();
-      try {
-        await options.lead({ ...term, projection: projection() });
-      } catch (error) {
-        // What comes after the end of the term says nothing of the next one.
-        if (term.signal.aborted) return;
-        // Of an append whose outcome stays open the log tells: whoever leads next has folded it, or not.
-        if (!(error instanceof FencedError || error instanceof OutcomeUnknownError)) throw error;
-        term.leader.fenced(error.message);
-      } finally {
-        if (options.foldsOwnCommits) tail?.resume();
-      }
+    lead: (term) => {
+      const over = lead(term);
+      leading = over.catch(() => undefined);
+      return over;
+    },
+    settled: async () => {
+      await atMost(options.clock, lastAppendMs, leading);
+      await options.clock.nextTurn();
     },
   };
+
+  async function lead(term: Term): Promise<void> {
+    if (options.foldsOwnCommits) tail?.pause();
+    try {
+      await options.lead({ ...term, projection: projection() });
+    } catch (error) {
+      // What comes after the end of the term says nothing of the next one.
+      if (term.signal.aborted) return;
+      // Of an append whose outcome stays open the log tells: whoever leads next has folded it, or not.
+      if (!(error instanceof FencedError || error instanceof OutcomeUnknownError)) throw error;
+      term.leader.fenced(error.message);
+    } finally {
+      if (options.foldsOwnCommits) tail?.resume();
+    }
+  }
 }
 
 /** Folds the log for as long as the replica runs. A log that cannot be folded ends it. */

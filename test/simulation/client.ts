@@ -21,7 +21,7 @@ export interface ClientOptions {
   onStatus: (status: { scheduler: string; seq: number; stateHash: string }) => void;
 }
 
-const [attemptMs, patienceMs] = [5_000, 15_000];
+const patienceMs = 15_000;
 
 const rolling = { maxUnavailable: 1, settleMs: 1_000, timeoutMs: 15_000 };
 
@@ -60,7 +60,7 @@ export class Client {
     const command: Command = { ...body, id: `${name}-${++this.#lastId}`, by: name };
     onAsk(command);
     try {
-      const reply = await sendCommand(command, { bus, clock, attemptMs, timeoutMs: patienceMs });
+      const reply = await sendCommand(command, { bus, clock, timeoutMs: patienceMs });
       onAnswer(command, reply);
       return reply;
     } catch (error) {

@@ -8,6 +8,7 @@ import type { Execution } from './execution.ts';
 import { perlPath } from './keeper.ts';
 import { hasExecuted } from './processTable.ts';
 import { readRecord } from './shim.ts';
+import { createTurnstile } from './turnstile.ts';
 
 /** A command that talks or forks away has a keeper instead of the shim: `keeper.ts`. */
 export interface Keeping {
@@ -61,12 +62,16 @@ export async function launch(
   throw new StartError(await whyNotExecuted(files.record, execution, outcome.failure), { status });
 }
 
+/** `spawn` returns when the child has executed its program: on a machine that is busy that takes a tenth of a second. */
+const ownTurn = createTurnstile();
+
 /** @throws {StartError} the machine has no room for another process, or the arguments are too long. */
 async function spawnShim(files: LaunchFiles, identity: string, execution: Execution): Promise<ChildProcess> {
   const { cwd, environment: env } = execution;
   const [program, args] = files.keeping
     ? keeper(files, files.keeping, identity, execution)
     : shim(files, identity, execution);
+  await ownTurn();
   try {
     const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
     if (child.pid === undefined) throw (await once(child, 'error'))[0];
