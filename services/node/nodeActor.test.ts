@@ -80,7 +80,8 @@ function world(options: WorldOptions = {}) {
     }
     if (how.bus) leaderBus.publish(subject, encodeJson(newest));
     leader.heartbeat = { ok: true, assignment: newest.version, resync: false };
-    await clock.advance(0);
+    // It is read in the next turn.
+    await clock.advance(1);
   };
   const running = () => host.running().map(({ unit: name }) => name);
   return { ...simulation, ...parts, facts, leader, lead, node, states, publish, running, ended: () => ended };
