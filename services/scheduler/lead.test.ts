@@ -14,6 +14,11 @@ const start = (...names: string[]): CommandBody => ({
   units: names.map((name) => ({ name, text })),
 });
 
+async function machinesLost(cluster: MemorySchedulers): Promise<string[]> {
+  const events = (await cluster.commits()).flatMap((commit) => commit.events);
+  return events.flatMap((event) => (event.type === 'MachineLost' ? event.machine : []));
+}
+
 describe('liveness', () => {
   test('a silent machine is lost after the timeout, and its units are placed elsewhere in the same commit', async (t) => {
     const cluster = new MemorySchedulers(t);
@@ -58,10 +63,7 @@ describe('liveness', () => {
     await cluster.beat('m1', { backWithinMs: 10_000 });
     // It was overtaken.
     await cluster.beat('m1');
-    const lost = async () =>
-      (await cluster.commits()).flatMap(({ events }) =>
-        events.flatMap((event) => (event.type === 'MachineLost' ? event.machine : [])),
-      );
+    const lost = () => machinesLost(cluster);
     await cluster.pass(11_500, 'm2');
     assert.deepEqual(await lost(), []);
     await cluster.pass(1_500, 'm2');
@@ -73,10 +75,7 @@ describe('liveness', () => {
     await cluster.start('s1');
     await cluster.join('m1');
     await cluster.join('m2');
-    const lost = async () =>
-      (await cluster.commits()).flatMap(({ events }) =>
-        events.flatMap((event) => (event.type === 'MachineLost' ? event.machine : [])),
-      );
+    const lost = () => machinesLost(cluster);
     const { nodeKey, bootId } = machineFacts('m1');
     const starts = async (ms: number, takesUp: Heartbeat['takesUp']) => {
       for (let left = ms; left > 0; left -= 500) {
@@ -97,16 +96,32 @@ describe('liveness', () => {
     }
   });
 
-  test('after an election nobody is lost before a full fresh timeout', async (t) => {
+  test('a leader that was just elected has heard who is there, and who is not', async (t) => {
     const cluster = new MemorySchedulers(t);
     const s1 = await cluster.start('s1');
     const s2 = await cluster.start('s2');
     await cluster.join('m1');
+    await cluster.join('m2');
+    await cluster.pass(1_000, 'm1', 'm2');
+    s1.isolate();
+    await cluster.pass(electionMs, 'm2');
+    assert.equal(s2.state, 'leading');
+    assert.deepEqual(await machinesLost(cluster), ['m1']);
+  });
+
+  test('one that could not hear them gives everybody a full timeout', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    const s1 = await cluster.start('s1');
+    await cluster.join('m1');
     await cluster.pass(1_000, 'm1');
+    const s2 = await cluster.start('s2');
     s1.isolate();
     await cluster.clock.advance(electionMs);
     assert.equal(s2.state, 'leading');
-    assert.equal((await cluster.beat('m1')).ok, true);
+    await cluster.clock.advance(1_000);
+    assert.deepEqual(await machinesLost(cluster), []);
+    await cluster.clock.advance(1_200);
+    assert.deepEqual(await machinesLost(cluster), ['m1']);
   });
 
   test('while the log is away, nobody is lost for what was not heard then', async (t) => {

@@ -1,4 +1,4 @@
-import type { Bus, BusMessage } from '../../shared/bus/bus.ts';
+import type { Bus } from '../../shared/bus/bus.ts';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { digestReports } from '../../shared/domain/digest.ts';
 import { rebalanceUnderWay } from '../../shared/domain/rebalance.ts';
@@ -11,13 +11,12 @@ import { createSubjectWriter } from '../../shared/log/subjectWriter.ts';
 import type { CommandReply } from '../../shared/protocol/commands.ts';
 import { encodeJson } from '../../shared/protocol/json.ts';
 import type { Heartbeat, HeartbeatReply } from '../../shared/protocol/node.ts';
-import { parseHeartbeatSubject, subjects } from '../../shared/protocol/subjects.ts';
+import { subjects } from '../../shared/protocol/subjects.ts';
 import { CommitLoop } from './commitLoop.ts';
 import { CopyWatch } from './copyWatch.ts';
+import { type Hearing, readyMachines } from './hearing.ts';
 import { LeaseWatch } from './leaseWatch.ts';
-import { MachineWatch } from './machineWatch.ts';
 import { parseCommand } from './parseCommand.ts';
-import { parseHeartbeat } from './parseHeartbeat.ts';
 import { assignmentOf } from './policy/assignment.ts';
 import { isDraining } from './policy/draining.ts';
 import { isRescheduling } from './policy/rescheduling.ts';
@@ -34,11 +33,10 @@ export interface LeadOptions {
   epoch: number;
   /** Aborts at the end of the term. */
   signal: AbortSignal;
-  machineTimeoutMs?: number;
+  hearing: Hearing;
   onError: (error: unknown) => void;
 }
 
-const defaultMachineTimeoutMs = 2_000;
 /** So many equal heartbeats in a row must differ from the log before the node is asked to say everything again. */
 const resyncAfterBeats = 4;
 
@@ -48,7 +46,8 @@ const resyncAfterBeats = 4;
  * @throws {FencedError} somebody else leads.
  */
 export async function lead(options: LeadOptions): Promise<void> {
-  const { bus, log, clock, ids, projection, leader, signal } = options;
+  const { bus, log, clock, ids, projection, leader, signal, hearing } = options;
+  const { watch } = hearing;
   const by = `scheduler/${options.id}`;
   const writer = createSubjectWriter({ log, subject: subjects.clusterLog, by, ids, clock, signal });
   writer.reset(projection.head(subjects.clusterLog));
@@ -58,23 +57,25 @@ export async function lead(options: LeadOptions): Promise<void> {
     writer,
     clock,
     proveLeadership: () => leader.proveLeadership(),
-    silences: () => term.watch.silences(),
-    onSlowLog: () => term.watch.pardon(),
+    silences: () => watch.silences(),
+    onSlowLog: () => watch.pardon(),
     endedLeases: () => term.leases.ended(),
     endedCopies: () => term.copies.ended(),
     onCommitted: (machines, seq) => term.publish(machines, seq),
     maxBytes: bus.maxPayload / 2,
   });
-  const services = [
-    bus.subscribe(subjects.clusterCommands, ({ data, respond }) => take(loop, data, respond)),
-    bus.subscribe(subjects.allHeartbeats, (message) => hear(term, message)),
+  const commands = bus.subscribe(subjects.clusterCommands, ({ data, respond }) => take(loop, data, respond));
+  const ends = [
+    () => commands.unsubscribe(),
+    hearing.answerWith((machine, heartbeat) => term.answer(machine, heartbeat)),
+    watch.judge(() => loop.nudge()),
+    () => term.end(),
   ];
-  term.publish(term.readyMachines(), projection.seq);
+  term.publish(readyMachines(projection.state), projection.seq);
   try {
     await loop.run(signal);
   } finally {
-    for (const service of services) service.unsubscribe();
-    term.end();
+    for (const end of ends) end();
   }
 }
 
@@ -99,17 +100,10 @@ function abridged(reply: CommandReply): CommandReply {
   return reply.warnings ? { ...reply, warnings: abridge(reply.warnings) } : reply;
 }
 
-function hear(term: Term, { subject, data, respond }: BusMessage): void {
-  const machine = parseHeartbeatSubject(subject);
-  const heartbeat = parseHeartbeat(data);
-  if (machine !== null && heartbeat !== null) respond(encodeJson(term.heard(machine, heartbeat)));
-}
-
 const tickMs = 500;
 
 /** What a leader knows that is not on the log, and means nothing to the next one. */
 class Term {
-  readonly watch: MachineWatch;
   readonly leases: LeaseWatch;
   readonly copies: CopyWatch;
   readonly #options: LeadOptions;
@@ -125,15 +119,12 @@ class Term {
   readonly #stopTicking: () => void;
 
   constructor(options: LeadOptions, nudge: () => void) {
-    const { bus, clock, projection, machineTimeoutMs: timeoutMs = defaultMachineTimeoutMs } = options;
+    const { clock, projection, leader } = options;
     this.#options = options;
-    this.watch = new MachineWatch({ bus, clock, timeoutMs, onSilence: nudge, machines: () => this.readyMachines() });
-    const { leader } = options;
     this.leases = new LeaseWatch({ clock, state: () => projection.state, leader, onEnded: nudge });
     this.copies = new CopyWatch({ clock, state: () => projection.state, onEnded: nudge });
     this.#stopTicking = this.#tick(clock, nudge);
-    this.#stopListening = projection.onCommit(({ events }) => {
-      for (const event of events) if (event.type === 'MachineJoined') this.watch.heard(event.machine);
+    this.#stopListening = projection.onCommit(() => {
       // A drain, a rebalance, or a rollout goes on when nodes report that what was moved is well.
       if (
         isRollingOut(projection.state) ||
@@ -158,15 +149,9 @@ class Term {
   }
 
   end(): void {
-    this.watch.end();
     this.leases.end();
     this.#stopListening();
     this.#stopTicking();
-  }
-
-  readyMachines(): string[] {
-    const { machines } = this.#options.projection.state;
-    return [...machines.values()].filter(({ state }) => state === 'ready').map(({ machine }) => machine);
   }
 
   /** Publishes the whole assignments of these machines as of `version`. */
@@ -180,7 +165,6 @@ class Term {
         this.#versions.delete(machine);
         this.#differing.delete(machine);
         this.#digests.delete(machine);
-        this.watch.forget(machine);
       }
     }
   }
@@ -193,15 +177,10 @@ class Term {
     onError(new Error(`the assignment of machine ${machine} has ${data.length} bytes, ${limit}`));
   }
 
-  heard(machine: string, heartbeat: Heartbeat): HeartbeatReply {
+  answer(machine: string, heartbeat: Heartbeat): HeartbeatReply {
     const known = this.#options.projection.state.machines.get(machine);
     if (known?.state !== 'ready') return { ok: false, code: 'join' };
-    if (known.session !== heartbeat.session) {
-      const { takesUp } = heartbeat;
-      if (takesUp?.nodeKey === known.nodeKey && takesUp.bootId === known.bootId) this.watch.heardStarting(machine);
-      return { ok: false, code: 'replaced' };
-    }
-    this.watch.heard(machine, heartbeat);
+    if (known.session !== heartbeat.session) return { ok: false, code: 'replaced' };
     const assignment = this.#versions.get(machine) ?? 0;
     const isAllPublished = this.#isAllPublished();
     // It has not taken up the newest one: perhaps nothing reached it, nor the stream. It is the same if sent again.

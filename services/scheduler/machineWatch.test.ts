@@ -11,8 +11,8 @@ function watchOver(t: TestContext, linkMs: number, ...machines: string[]) {
   const carriage = { knows: () => true, travel: () => [linkMs] };
   const bus = createMemoryNetwork({ clock, carriage }).connect();
   const silences: Silence[] = [];
-  const onSilence = () => silences.push(...watch.silences());
-  const watch: MachineWatch = new MachineWatch({ bus, clock, timeoutMs: 2_000, machines: () => machines, onSilence });
+  const watch = new MachineWatch({ bus, clock, timeoutMs: 2_000, machines: () => machines });
+  watch.judge(() => silences.push(...watch.silences()));
   t.after(() => watch.end());
   for (const machine of machines) watch.heard(machine);
   return { clock, silences, watch };

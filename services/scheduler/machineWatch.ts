@@ -10,8 +10,6 @@ export interface MachineWatchOptions {
   /** The machines that should be heard of. */
   machines: () => string[];
   timeoutMs: number;
-  /** Called again and again while there are {@link MachineWatch.silences}. */
-  onSilence: () => void;
 }
 
 const checkMs = 100;
@@ -22,7 +20,8 @@ const checkMs = 100;
 const echoTimeoutMs = 1_500;
 
 /**
- * Finds the machines that have been silent for too long. A silence counts only when the bus works: before it is
+ * Finds the machines that have been silent for too long. It hears them whoever leads, so that a leader that was just
+ * elected knows who is there; it judges them for who leads. A silence counts only when the bus works: before it is
  * believed, a message of this scheduler to itself has to come back, and the machine has still not been heard by then.
  * Otherwise the silence was ours, and everybody gets a fresh full timeout. Where it comes back slowly, the machine's
  * heartbeats may be as slow, though it has not learned yet that they are.
@@ -32,6 +31,7 @@ export class MachineWatch {
   readonly #liveness = new Liveness();
   readonly #inbox: string;
   readonly #ends: (() => void)[];
+  #onSilence: (() => void) | null = null;
   #timer: unknown;
   #checkedAt: number;
   /** `tookMs`: null until it is back. */
@@ -68,6 +68,17 @@ export class MachineWatch {
     this.#liveness.forget(machine);
   }
 
+  /** Until the function that it returns is called: `onSilence` is, again and again while there are {@link silences}. */
+  judge(onSilence: () => void): () => void {
+    this.#onSilence = onSilence;
+    return () => {
+      if (this.#onSilence !== onSilence) return;
+      this.#onSilence = null;
+      this.#believed.clear();
+      this.#echo = null;
+    };
+  }
+
   /** The machines that are to be declared lost, as of now. */
   silences(): Silence[] {
     if (this.#believed.size === 0) return [];
@@ -96,7 +107,7 @@ export class MachineWatch {
     // A pause of this process (a stopped machine, a swapped-out one) was not the machines' silence.
     if (now - this.#checkedAt > timeoutMs / 2) this.pardon();
     this.#checkedAt = now;
-    this.#judge(this.#overdue(), now);
+    if (this.#onSilence !== null) this.#judge(this.#overdue(), now);
     this.#timer = clock.setTimeout(() => this.#check(), checkMs);
   }
 
@@ -119,7 +130,7 @@ export class MachineWatch {
       this.#echoAllowsMs = slownessAllowance(this.#echo.tookMs);
       this.#believed = new Set(this.#overdue(this.#echoAllowsMs).map(({ machine }) => machine));
       this.#sendEcho(now);
-      if (this.#believed.size > 0) this.#options.onSilence();
+      if (this.#believed.size > 0) this.#onSilence?.();
     } else if (now - this.#echo.sentAt >= echoTimeoutMs) {
       this.pardon();
     }

@@ -13,6 +13,7 @@ import {
   startReplica,
 } from '../../shared/log/replicaActor.ts';
 import { subjects } from '../../shared/protocol/subjects.ts';
+import { Hearing } from './hearing.ts';
 import { lead } from './lead.ts';
 import { serveQueries } from './queryService.ts';
 
@@ -27,6 +28,7 @@ export interface SchedulerDeps extends ReplicaDeps {
 
 export function startScheduler(deps: SchedulerDeps, onState?: (state: ReplicaState) => void): Replica {
   const { id, ids } = deps;
+  let hearing: Hearing;
   return startReplica<Event, Projection>(
     {
       ...deps,
@@ -40,17 +42,19 @@ export function startScheduler(deps: SchedulerDeps, onState?: (state: ReplicaSta
       epochOf: ({ state }) => state.leader?.epoch ?? 0,
       serve: (projection, leader) => {
         const services = serveQueries({ ...deps, projection, leader });
+        hearing = new Hearing({ ...deps, projection });
         return () => {
           for (const service of services) service.unsubscribe();
+          hearing.end();
         };
       },
-      lead: (term) => leadAndSave(deps, term),
+      lead: (term) => leadAndSave({ ...deps, hearing }, term),
     },
     onState,
   );
 }
 
-async function leadAndSave(deps: SchedulerDeps, term: ReplicaTerm<Projection>): Promise<void> {
+async function leadAndSave(deps: SchedulerDeps & { hearing: Hearing }, term: ReplicaTerm<Projection>): Promise<void> {
   const stopSaving = saveSnapshots(deps, term.projection);
   try {
     await lead({ ...deps, ...term });

@@ -25,12 +25,12 @@ export interface Silence {
   startingMs: number | null;
 }
 
-/** When each machine was last heard of by this leader, and what it said: only in memory, it means nothing to the next one. */
+/** When each machine was last heard of by this scheduler, and what it said: only in memory, it means nothing to another one. */
 export class Liveness {
   readonly #heardAt = new Map<string, number>();
   /** Since when each machine is heard of only by an agent that has not joined. */
   readonly #startingSince = new Map<string, number>();
-  /** {@link slownessAllowance} of each machine that has sent this leader a heartbeat since it joined. */
+  /** {@link slownessAllowance} of each machine that has sent a heartbeat since it joined. */
   readonly #slowMs = new Map<string, number>();
   /** By machine: the agent that has said that it makes room for the next one. */
   readonly #leaving = new Map<string, { session: string; backWithinMs: number }>();
@@ -55,7 +55,7 @@ export class Liveness {
     for (const known of [this.#heardAt, this.#startingSince, this.#slowMs, this.#leaving]) known.delete(machine);
   }
 
-  /** Everybody gets a fresh full timeout: after an election or a lost connection the silence was ours, not theirs. */
+  /** Everybody gets a fresh full timeout: after a pause or a lost connection the silence was ours, not theirs. */
   pardonAll(now: number): void {
     for (const machine of this.#heardAt.keys()) this.#heardAt.set(machine, now);
   }
