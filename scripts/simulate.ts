@@ -80,7 +80,7 @@ async function huntAll(words: string): Promise<void> {
     for (let mutant = left.shift(); mutant; mutant = left.shift()) {
       const { seed } = mutant;
       const days = { seeds, first: from, ...(values.plot ? { plot: values.plot } : {}) };
-      const { found, seeds: tried } = await hunt(mutant, typeof seed === 'string' ? { schedule: seed } : days);
+      const { found, seeds: tried } = await hunt(mutant, typeof seed === 'string' ? { schedule: seed, seeds } : days);
       if (!found) process.exitCode = 1;
       const how = found ? `seed ${found.seed}: ${found.rule}` : `NOT FOUND in ${tried} seeds`;
       console.log(`${mutant.name}\n    ${how}`);

@@ -22,7 +22,7 @@ export interface HuntOptions {
   seeds?: number;
   /** Of these, only the days with this plot. */
   plot?: string;
-  /** Instead of seeds: a file in `regressions/`. */
+  /** A file in `regressions/`: its day, with so many seeds from its own one on. */
   schedule?: string;
 }
 
@@ -47,7 +47,8 @@ export async function hunt(mutant: Mutant, options: HuntOptions): Promise<Hunt> 
 /** Seeds are played one after the other in one process. */
 function searchIn(program: string, { first = 1, seeds = 1, plot = '', schedule }: HuntOptions): Promise<SearchReport> {
   return new Promise((resolve, reject) => {
-    const args = schedule === undefined ? [String(first), String(seeds), plot] : [join(regressions, schedule)];
+    const args =
+      schedule === undefined ? [String(first), String(seeds), plot] : [join(regressions, schedule), String(seeds)];
     const child = spawn(process.execPath, [...nodeOptions, program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     let [output, errors] = ['', ''];
     child.stdout.on('data', (data) => {

@@ -140,7 +140,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'services/scheduler/lead.ts',
-        find: '  term.publish(term.readyMachines(), projection.seq);\n',
+        find: '  term.publish(readyMachines(projection.state), projection.seq);\n',
         replace: '',
       },
     ],
@@ -169,7 +169,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an older assignment is taken up after a newer one',
-    seed: 1,
+    seed: 35,
     edits: [
       {
         file: 'services/node/unitRegistry.ts',
@@ -394,7 +394,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'what a full disk did not take counts as written',
-    seed: 766,
+    seed: 978,
     edits: [{ file: 'services/node/nodeStore.ts', find: '        wanted ??= memory;\n', replace: '' }],
   },
   {
