@@ -39,6 +39,7 @@ export function generateSchedule(seed: number): Schedule {
   actions.push(...plotted);
   actions.push(...handOvers(createRandom(seed ^ 0x516875), schedule));
   actions.push(...fullDisks(createRandom(seed ^ 0xd15c), schedule));
+  actions.push(...hangingEngines(createRandom(seed ^ 0xe4619e), schedule));
   return { ...schedule, ...(plot ? { plot: plot.name } : {}), actions: actions.toSorted((a, b) => a.atMs - b.atMs) };
 }
 
@@ -61,6 +62,15 @@ function fullDisks(random: Random, { machines, endMs }: Schedule): TimedAction[]
   return Array.from({ length: 1 + random.integer(2) }, () => ({
     ...{ atMs: 1_000 + random.integer(endMs - 1_000), do: 'diskFull' as const },
     ...{ machine: machineName(1 + random.integer(machines)), forMs: random.pick([1_000, 5_000, 10_000]) },
+  }));
+}
+
+/** On some days an engine hangs, now and then: the same. */
+function hangingEngines(random: Random, { machines, endMs }: Schedule): TimedAction[] {
+  if (!random.chance(0.2)) return [];
+  return Array.from({ length: 1 + random.integer(4) }, () => ({
+    ...{ atMs: 300 + random.integer(endMs - 300), do: 'engineHangs' as const },
+    ...{ machine: machineName(1 + random.integer(machines)), forMs: random.pick([500, 2_500, 10_000, 20_000]) },
   }));
 }
 
@@ -107,9 +117,9 @@ const faultKinds = [
 ] as const satisfies readonly [Fault['do'], ...Fault['do'][]];
 
 /** As they are counted. */
-export const kindsOfFaults: readonly string[] = [...new Set<string>([...faultKinds, 'handOver', 'diskFull'])].filter(
-  (kind) => kind !== 'trap',
-);
+export const kindsOfFaults: readonly string[] = [
+  ...new Set<string>([...faultKinds, 'handOver', 'diskFull', 'engineHangs']),
+].filter((kind) => kind !== 'trap');
 
 /** @param victim whom most of it befalls, so that one trouble of it overlaps with the next; null: anybody. */
 function fault(random: Random, schedule: Schedule, kind: (typeof faultKinds)[number], victim: string | null): Action {

@@ -12,6 +12,9 @@ export interface RunningMain {
   machine: string;
   unit: string;
   process: FakeProcess;
+  inEngine: boolean;
+  /** On the true clock, ms. */
+  startedAt: number;
 }
 
 export interface MachineWatch {
@@ -29,16 +32,20 @@ export class Machine {
   /** Main processes that run. */
   readonly mains = new Map<FakeProcess, RunningMain>();
   readonly paces: Pace[] = [];
+  readonly #clock: Clock;
   #boots = 1;
   #fills = 0;
   #enginesAway = 0;
+  #hangs = 0;
+  #lastHungAt = Number.NEGATIVE_INFINITY;
 
   constructor(id: string, clock: Clock, watch: MachineWatch) {
     this.id = id;
-    const hostWatch: FakeHostWatch = {
+    this.#clock = clock;
+    const hostWatch = (inEngine: boolean): FakeHostWatch => ({
       started: (process, { unit, isMain }) => {
         if (!isMain) return;
-        const main = { machine: id, unit, process };
+        const main = { machine: id, unit, process, inEngine, startedAt: clock.monotonicNow() };
         this.mains.set(process, main);
         watch.started(main);
       },
@@ -47,11 +54,11 @@ export class Machine {
         this.mains.delete(process);
         if (main) watch.ended(main, exit);
       },
-    };
+    });
     const script: NonNullable<Parameters<typeof createFakeHost>[0]['script']> = (request) =>
       behaviourOf(request, isMainCommand(request), this.paces.at(-1) ?? normal);
-    this.processes = createFakeHost({ clock, script, watch: hostWatch });
-    this.engine = createFakeHost({ clock, script, watch: hostWatch });
+    this.processes = createFakeHost({ clock, script, watch: hostWatch(false) });
+    this.engine = createFakeHost({ clock, script, watch: hostWatch(true) });
   }
 
   /** Units whose leases have run out, and when that was last seen, monotonic ms of the machine. */
@@ -98,5 +105,21 @@ export class Machine {
   engineReturns(): void {
     this.#enginesAway--;
     if (this.#enginesAway === 0) this.engine.setUnavailable(null);
+  }
+
+  engineHangs(): void {
+    this.#hangs++;
+    this.engine.setHanging(true);
+  }
+
+  engineAnswers(): void {
+    this.#hangs--;
+    this.#lastHungAt = this.#clock.monotonicNow();
+    if (this.#hangs === 0) this.engine.setHanging(false);
+  }
+
+  /** Its engine hung since that was started, or when: so nobody could stop it in time. */
+  wasOutOfReach({ inEngine, startedAt }: RunningMain): boolean {
+    return inEngine && (this.#hangs > 0 || this.#lastHungAt >= startedAt);
   }
 }

@@ -69,6 +69,8 @@ export type Fault = { forMs: number } /** Its process dies, and is started again
   | { do: 'engine'; machine: string }
   /** Its engine does not answer; its containers go on. */
   | { do: 'engineAway'; machine: string }
+  /** It takes what it is asked, does it when the time is over, and answers then; its containers go on. */
+  | { do: 'engineHangs'; machine: string }
   /** The disk with its node's directory is full. */
   | { do: 'diskFull'; machine: string }
   /** What runs there of this unit ends by itself. */

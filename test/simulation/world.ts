@@ -232,11 +232,16 @@ export class World {
   }
 
   /** At no moment of true time two copies run of what must be alone. */
-  #checkAlone({ unit, machine: here }: RunningMain): void {
-    for (const { id, mains } of this.machines) {
-      if (id === here || ![...mains.values()].some((main) => main.unit === unit)) continue;
-      this.violate('no leased unit runs twice', `${unit} starts on ${here}, and runs on ${id}`);
-    }
+  #checkAlone(main: RunningMain): void {
+    const { unit, machine: here } = main;
+    const copies = this.machines.flatMap((machine) => {
+      const own = [...machine.mains.values()].filter((other) => other.unit === unit);
+      return own.map((copy) => ({ copy, isExcused: machine.wasOutOfReach(copy) }));
+    });
+    if (copies.some(({ copy, isExcused }) => copy === main && isExcused)) return;
+    for (const { copy, isExcused } of copies)
+      if (copy.machine !== here && !isExcused)
+        this.violate('no leased unit runs twice', `${unit} starts on ${here}, and runs on ${copy.machine}`);
   }
 
   /** Of two copies, the older one's machine was lost since, or hangs: else the newer one had to wait for its end. */
@@ -254,12 +259,15 @@ export class World {
   }
 
   /** By the machine's own record and clock the unit's lease has run out, and there was trouble for which it may. */
-  #mayEndLease({ unit, machine: id }: RunningMain): boolean {
+  #mayEndLease(main: RunningMain): boolean {
+    const { unit, machine: id } = main;
     const machine = this.machines.find((one) => one.id === id);
     const now = this.#clockOf(id).monotonicNow();
     machine?.noteLapses(now);
     const lapsedAt = machine?.lapses.get(unit) ?? Number.NEGATIVE_INFINITY;
-    if (now - lapsedAt > stoppingMs || this.clock.monotonicNow() > this.#troubledUntilMs) return false;
+    // An engine that hung kills later.
+    const isTooLate = now - lapsedAt > stoppingMs && machine?.wasOutOfReach(main) !== true;
+    if (isTooLate || this.clock.monotonicNow() > this.#troubledUntilMs) return false;
     this.coverage.note('leased units stopped for want of a lease');
     return true;
   }
@@ -392,6 +400,11 @@ export class World {
         return effect(
           () => machineOf(fault.machine)?.engineLeaves(),
           () => machineOf(fault.machine)?.engineReturns(),
+        );
+      case 'engineHangs':
+        return effect(
+          () => machineOf(fault.machine)?.engineHangs(),
+          () => machineOf(fault.machine)?.engineAnswers(),
         );
       case 'diskFull':
         return effect(

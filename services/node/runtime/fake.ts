@@ -33,8 +33,12 @@ export function createFakeHost(options: FakeHostOptions): FakeHost {
 export function createFakeRuntime(host: FakeHost, agent: Clock = host.clock): Runtime {
   return {
     kind: 'fake',
-    unavailable: async () => host.unavailable,
+    async unavailable() {
+      if (host.hangs) await host.answers();
+      return host.unavailable;
+    },
     async start(request) {
+      if (host.hangs) await host.answers();
       host.assertAvailable();
       host.kill(request.unit);
       const main = await host.launch(request, request, agent, () => assertMayStart(request));
@@ -47,7 +51,7 @@ export function createFakeRuntime(host: FakeHost, agent: Clock = host.clock): Ru
       const control = await host.launch(request, null, agent);
       request.onProcess?.(control.pid);
       const { controls } = host.traces(request.unit);
-      const kill = () => control.end({ kind: 'killed', signal: 'SIGKILL' });
+      const kill = () => void control.signal('SIGKILL');
       controls.add(control);
       if (abort.aborted) kill();
       abort.addEventListener('abort', kill, { once: true });
@@ -57,11 +61,16 @@ export function createFakeRuntime(host: FakeHost, agent: Clock = host.clock): Ru
       });
     },
     async adopt({ unit, hash }) {
+      if (host.hangs) await host.answers();
       const main = host.units.get(unit)?.main;
       return main?.hash === hash ? main : null;
     },
-    list: async () => [...host.units.keys()],
+    async list() {
+      if (host.hangs) await host.answers();
+      return [...host.units.keys()];
+    },
     async remove(unit) {
+      if (host.hangs) await host.answers();
       host.kill(unit);
       host.units.delete(unit);
       host.changed();
@@ -79,16 +88,19 @@ interface Traces {
   controls: Set<FakeProcess>;
 }
 
-/** A machine; tests use its first six members, the runtimes on it the others. */
+/** A machine; tests use its first eight members, the runtimes on it the others. */
 export class FakeHost {
   /** Why nothing can be started; null when it can. */
   unavailable: string | null = null;
+  /** What is asked is neither done nor answered. */
+  hangs = false;
   readonly units = new Map<string, Traces>();
   readonly clock: Clock;
   readonly #script: FakeScript;
   readonly #watch: FakeHostWatch | undefined;
   #waiting: (() => void)[] = [];
   #lastPid = 0;
+  #boots = 0;
 
   constructor({ clock, script = () => ({}), watch }: FakeHostOptions) {
     this.clock = clock;
@@ -120,12 +132,19 @@ export class FakeHost {
 
   /** Everything that ran is lost, as in a power cut; the traces of it stay. */
   reboot(): void {
+    this.#boots++;
     for (const unit of this.units.keys()) this.kill(unit, { kind: 'lost', reason: 'the machine was restarted' });
   }
 
   /** While there is a reason, nothing can be started, and the ends of processes are not told. */
   setUnavailable(reason: string | null): void {
     this.unavailable = reason;
+    this.changed();
+  }
+
+  /** What is asked while it hangs is done when it does not any more, whether or not who asked is still there. */
+  setHanging(hangs: boolean): void {
+    this.hangs = hangs;
     this.changed();
   }
 
@@ -151,6 +170,10 @@ export class FakeHost {
     if (behaviour.startDelayMs !== undefined) await delay(agent, behaviour.startDelayMs);
     this.assertAvailable();
     check();
+    if (this.hangs) {
+      await this.answers();
+      this.assertAvailable();
+    }
     const { startFailure } = behaviour;
     if (startFailure !== undefined) throw new StartError(`${request.command.path}: ${startFailure}`);
     traces.journal.push(...(behaviour.prints ?? []));
@@ -160,7 +183,7 @@ export class FakeHost {
       { pid: ++this.#lastPid, hash, token, invocation },
       behaviour,
       this.clock,
-      () => this.#whenAvailable(),
+      this,
       (exit) => this.#watch?.ended(process, exit),
     );
     this.#watch?.started(process, { unit: request.unit, isMain: identity !== null });
@@ -212,7 +235,15 @@ export class FakeHost {
     });
   }
 
-  async #whenAvailable(): Promise<void> {
-    while (this.unavailable !== null) await this.#change();
+  /** Resolves when it does not hang; never, where the machine was restarted meanwhile. */
+  async answers(): Promise<void> {
+    const boots = this.#boots;
+    while (this.hangs) await this.#change();
+    if (boots !== this.#boots) await new Promise(() => undefined);
+  }
+
+  /** Resolves when ends of processes may be told. */
+  async tells(): Promise<void> {
+    while (this.unavailable !== null || this.hangs) await this.#change();
   }
 }

@@ -22,6 +22,13 @@ export interface FakeBehaviour {
   stopDelayMs?: number;
 }
 
+/** What a process runs on. */
+export interface FakeProcessHost {
+  readonly hangs: boolean;
+  answers(): Promise<void>;
+  tells(): Promise<void>;
+}
+
 export interface FakeProcessFacts {
   pid: number;
   hash: string;
@@ -47,20 +54,18 @@ export class FakeProcess implements MainProcess {
   readonly #healthWatchers = new Set<(health: Health) => void>();
   readonly #memoryWatchers = new Set<() => void>();
   readonly #clock: Clock;
+  readonly #host: FakeProcessHost;
   #rest: boolean;
   readonly #stop = new AbortController();
   readonly #onEnd: (exit: Exit) => void;
   #end: (exit: Exit) => void = () => {};
 
-  /**
-   * @param told resolves when ends of processes may be told.
-   * @param onEnd called at the end itself.
-   */
+  /** @param onEnd called at the end itself. */
   constructor(
     { pid, hash, token, invocation }: FakeProcessFacts,
     behaviour: FakeBehaviour,
     clock: Clock,
-    told: () => Promise<void>,
+    host: FakeProcessHost,
     onEnd: (exit: Exit) => void = () => undefined,
   ) {
     this.pid = pid;
@@ -70,11 +75,12 @@ export class FakeProcess implements MainProcess {
     this.#behaviour = behaviour;
     this.#rest = behaviour.leaves !== undefined;
     this.#clock = clock;
+    this.#host = host;
     this.#onEnd = onEnd;
     const end = new Promise<Exit>((resolve) => {
       this.#end = resolve;
     });
-    this.exited = end.then((exit) => told().then(() => exit));
+    this.exited = end.then((exit) => host.tells().then(() => exit));
     if (behaviour.health) {
       this.health = 'starting';
       this.watchHealth = (onChange) => {
@@ -98,6 +104,7 @@ export class FakeProcess implements MainProcess {
   async signal(name: string, to: 'main' | 'all' = 'all'): Promise<void> {
     if (!(name in constants.signals) && !/^SIGRTMIN(\+\d+)?$/.test(name))
       throw new RangeError(`there is no signal ${name}`);
+    if (this.#host.hangs) await this.#host.answers();
     const { ignores = [], stopDelayMs = 0, leaves } = this.#behaviour;
     if (to === 'all' && !leaves?.ignores.includes(name)) this.#rest = false;
     if (name === 'SIGKILL') this.end({ kind: 'killed', signal: name });
