@@ -8,6 +8,8 @@ import { filesUnder, prepareTests } from './testSetup.ts';
 
 const testDirs = ['shared', 'services', 'cli', 'scripts', 'bench', 'test'];
 const fileTimeoutMs = 300_000;
+/** They compare moments with those of systemd, or look for machines that are silent: nothing else is to run beside them. */
+const alone = ['.systemd.int.test.ts', 'monitored.e2e.test.ts', 'lab.e2e.test.ts', 'rollingRestart.e2e.test.ts'];
 
 const line = {
   command: 'npm test',
@@ -25,7 +27,10 @@ try {
   console.log(`# random tests start at FLOTILLA_TEST_SEED=${process.env.FLOTILLA_TEST_SEED}`);
   const problems = await prepareTests((text) => console.log(`# ${text}`));
   for (const problem of problems) report.addFailure('preparing the tests', problem);
-  await runTestFiles(files, { report, fileTimeoutMs });
+  const isAlone = (file: string) => alone.some((part) => file.includes(part));
+  const together = files.filter((file) => !isAlone(file));
+  await runTestFiles(together, { report, fileTimeoutMs, concurrency: 2 });
+  await runTestFiles(files.filter(isAlone), { report, fileTimeoutMs, concurrency: 1 });
 } catch (error) {
   report.addFailure('the tests could not be run', error instanceof Error ? error : new Error(String(error)));
 }

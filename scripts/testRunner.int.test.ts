@@ -21,7 +21,7 @@ async function runOn(t: TestContext, texts: Record<string, string>, fileTimeoutM
     import { createTestReport } from ${JSON.stringify(import.meta.resolve('./testReport.ts'))};
     import { runTestFiles } from ${JSON.stringify(import.meta.resolve('./testRunner.ts'))};
     const report = createTestReport((line) => console.log(line), ${JSON.stringify(dir)});
-    await runTestFiles(${JSON.stringify(files)}, { report, fileTimeoutMs: ${fileTimeoutMs} });
+    await runTestFiles(${JSON.stringify(files)}, { report, fileTimeoutMs: ${fileTimeoutMs}, concurrency: 2 });
     console.log(report.summarize());
   `;
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;

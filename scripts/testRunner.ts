@@ -4,14 +4,15 @@ import { run } from 'node:test';
 import type { TestReport } from './testReport.ts';
 
 /**
- * Runs test files, two at a time, each in a process of its own that inherits this one's `--import tsx`. A file that
+ * Runs test files, so many at a time, each in a process of its own that inherits this one's `--import tsx`. A file that
  * does not end in time is a failure, and its process is ended.
  */
 export async function runTestFiles(
   files: readonly string[],
-  { report, fileTimeoutMs }: { report: TestReport; fileTimeoutMs: number },
+  { report, fileTimeoutMs, concurrency }: { report: TestReport; fileTimeoutMs: number; concurrency: number },
 ): Promise<void> {
-  const stream = run({ files: files.map((file) => resolve(file)), concurrency: 2, timeout: fileTimeoutMs });
+  if (files.length === 0) return;
+  const stream = run({ files: files.map((file) => resolve(file)), concurrency, timeout: fileTimeoutMs });
   stream.on('test:pass', (test) => report.add(test, true));
   stream.on('test:fail', (test) => report.add(test, false));
   // Without a file it is a count that the runner makes itself.
