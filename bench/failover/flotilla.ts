@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { busybox } from '../../scripts/lab/engine.ts';
 import { leaderOf, streamLeader } from '../../scripts/lab/faults/leaders.ts';
 import type { Lab } from '../../scripts/lab/lab.ts';
+import type { Service } from '../../scripts/lab/service.ts';
 import { awaitWhole } from '../../scripts/lab/whole.ts';
 import { recordDir } from '../../scripts/lab/workload/units.ts';
+import { streams } from '../../shared/protocol/subjects.ts';
 import { allRun, type Contender, file, type Leads } from './trials.ts';
 
 const timeoutMs = 60_000;
@@ -35,15 +37,15 @@ export function flotilla(lab: Lab): Contender {
     },
     nameOf: ({ id }) => id,
     victim: async (leads) => {
-      const { stream, scheduler } = await leaders(lab, leads);
-      const isMeant = {
-        nothing: (host: string) => host !== stream && host !== scheduler,
-        decisions: (host: string) => host === scheduler,
-        all: (host: string) => host === stream,
-      }[leads];
-      const found = lab.machines.find(({ host }) => isMeant(host));
-      if (!found) throw new Error('there is no such machine');
-      return found;
+      for (;;) {
+        const leading = await leaders(lab);
+        const found = lab.machines.find(({ host }) => isMeant[leads](host, leading));
+        if (found) return found;
+        // Until another one leads.
+        await leading.scheduler.stop();
+        await leading.scheduler.start();
+        await sleep(electionMs);
+      }
     },
     recover: async () => {
       const { missing } = await awaitWhole(lab, [], timeoutMs);
@@ -52,14 +54,24 @@ export function flotilla(lab: Lab): Contender {
   };
 }
 
-/** The hosts that lead. Where it is to be two of them, the scheduler is restarted until another one leads. */
-async function leaders(lab: Lab, leads: Leads): Promise<{ stream: string; scheduler: string }> {
-  for (;;) {
-    const stream = (await streamLeader(lab)).service.host;
-    const scheduler = await leaderOf(lab.schedulers);
-    if (leads !== 'decisions' || scheduler.host !== stream) return { stream, scheduler: scheduler.host };
-    await scheduler.stop();
-    await scheduler.start();
-    await sleep(electionMs);
-  }
+interface Leading {
+  scheduler: Service;
+  /** The hosts whose NATS servers lead the streams that decisions need. */
+  log: string;
+  fence: string;
+}
+
+const isMeant: { [leads in Leads]: (host: string, leading: Leading) => boolean } = {
+  nothing: (host, { scheduler, log, fence }) => ![scheduler.host, log, fence].includes(host),
+  decisions: (host, { scheduler, log, fence }) => host === scheduler.host && ![log, fence].includes(host),
+  all: (host, { log }) => host === log,
+};
+
+async function leaders(lab: Lab): Promise<Leading> {
+  const hostOf = async (stream: string) => (await streamLeader(lab, stream)).service.host;
+  return {
+    scheduler: await leaderOf(lab.schedulers),
+    log: await hostOf(streams.log),
+    fence: await hostOf(streams.fence),
+  };
 }

@@ -16,7 +16,7 @@ export interface Contender {
   stop(programs: readonly string[]): Promise<void>;
   /** What it calls the machines in what the programs write down. */
   nameOf(machine: Machine): string;
-  /** A machine that leads this; `decisions`: but not the log, where those are led apart. */
+  /** A machine that leads this; `decisions`: but no log, where those are led apart. */
   victim(leads: Leads): Promise<Machine>;
   /** Resolves when it is well again with all machines. */
   recover(): Promise<void>;

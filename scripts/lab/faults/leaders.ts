@@ -18,18 +18,18 @@ async function saysItLeads({ logFile, runs }: Service): Promise<boolean> {
   return runs && (states?.at(-1)?.endsWith(' leading"') ?? false);
 }
 
-/** The NATS server that leads the stream of the log; the first one when JetStream has none just now. */
-export async function streamLeader({ link, nats }: Lab): Promise<NatsHost> {
-  const leader = await askLeader(link);
+/** The NATS server that leads a stream, that of the log unless another is named; the first one when JetStream has none just now. */
+export async function streamLeader({ link, nats }: Lab, stream: string = streams.log): Promise<NatsHost> {
+  const leader = await askLeader(link, stream);
   const host = nats.find(({ service }) => service.host === leader) ?? nats[0];
   if (host === undefined) throw new RangeError('the lab has no NATS server');
   return host;
 }
 
-async function askLeader({ nc }: Lab['link']): Promise<string | undefined> {
+async function askLeader({ nc }: Lab['link'], stream: string): Promise<string | undefined> {
   try {
     const manager = await jetstreamManager(nc, { checkAPI: false, timeout: 2_000 });
-    return (await manager.streams.info(streams.log)).cluster?.leader;
+    return (await manager.streams.info(stream)).cluster?.leader;
   } catch {
     // An election may be under way.
     return undefined;
