@@ -43,6 +43,20 @@ describe('a scheduler', () => {
     }
   });
 
+  test('that leads, and is told to stop, answers before it ends', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    const s1 = await cluster.start('s1');
+    const told: string[] = [];
+    cluster.log.setAvailable(false);
+    const asked = cluster.join('m1').then((reply) => told.push(reply.ok ? 'done' : reply.code));
+    await cluster.clock.advance(300);
+    s1.stop();
+    const ended = s1.ended.then(() => told.push('ended'));
+    await cluster.clock.advance(100);
+    await Promise.all([asked, ended]);
+    assert.deepEqual(told, ['not-leading', 'ended']);
+  });
+
   test('ends with a clear error when the history was changed', async (t) => {
     const cluster = new MemorySchedulers(t);
     const s1 = await cluster.start('s1');

@@ -221,7 +221,7 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
   }
 
   async #launch(
-    request: RunRequest,
+    request: RunRequest & Pick<StartRequest, 'mayStart'>,
     files: UnitFiles,
     record: string,
     identity: { hash: string; token: number; invocation?: string | undefined },
@@ -240,7 +240,7 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
     const group = files.group !== null && (await createGroup(files.group)) ? files.group : null;
     const limits = this.#limit(request, files);
     const paths = { shim, record, journal: files.journal, group, limits, keeping };
-    return launch(paths, formatIdentity({ bootId, ...identity }), execution, clock).catch(async (error) => {
+    return launch(paths, formatIdentity({ bootId, ...identity }), execution, clock, request).catch(async (error) => {
       // What was never executed has not ended either.
       await rm(record, { force: true });
       throw error;

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { type Clock, delay } from '../../../../shared/clock/clock.ts';
-import { StartError, startStatus } from '../runtime.ts';
+import { assertMayStart, StartError, type StartRequest, startStatus } from '../runtime.ts';
 import type { Execution } from './execution.ts';
 import { perlPath } from './keeper.ts';
 import { hasExecuted } from './processTable.ts';
@@ -51,8 +51,9 @@ export async function launch(
   identity: string,
   execution: Execution,
   clock: Clock,
+  terms: Pick<StartRequest, 'mayStart'> = {},
 ): Promise<Launched> {
-  const child = await spawnShim(files, identity, execution);
+  const child = await spawnShim(files, identity, execution, terms);
   const shimEnded = once(child, 'exit').then(() => undefined);
   const channel = child.stdio[3] as Readable;
   const outcome = await untilExecuted(channel, clock).finally(() => channel.destroy());
@@ -65,13 +66,20 @@ export async function launch(
 /** `spawn` returns when the child has executed its program: on a machine that is busy that takes a tenth of a second. */
 const ownTurn = createTurnstile();
 
-/** @throws {StartError} the machine has no room for another process, or the arguments are too long. */
-async function spawnShim(files: LaunchFiles, identity: string, execution: Execution): Promise<ChildProcess> {
+/** @throws {StartError} the machine has no room for another process, the arguments are too long, or it may not start any more. */
+async function spawnShim(
+  files: LaunchFiles,
+  identity: string,
+  execution: Execution,
+  terms: Pick<StartRequest, 'mayStart'>,
+): Promise<ChildProcess> {
   const { cwd, environment: env } = execution;
   const [program, args] = files.keeping
     ? keeper(files, files.keeping, identity, execution)
     : shim(files, identity, execution);
   await ownTurn();
+  // It may have waited for long.
+  assertMayStart(terms);
   try {
     const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
     if (child.pid === undefined) throw (await once(child, 'error'))[0];
