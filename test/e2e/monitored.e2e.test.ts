@@ -35,7 +35,7 @@ function unitsIn(directory: string): Record<string, string> {
     ['dies', 'OnFailure', "ExecStart=/bin/sh -c 'kill -9 $$$$'"],
     ['never-runs', 'OnFailure', 'ExecStartPre=/bin/false\nExecStart=/bin/true'],
     ['is-not-there', 'OnFailure', 'ExecStart=/nonexistent'],
-    ['hangs', 'OnFailure', 'ExecStart=/bin/sleep 100\nTimeoutStartSec=300ms'],
+    ['hangs', 'OnFailure', 'ExecStart=/bin/sleep 100\nTimeoutStartSec=2s'],
   ];
   const units = Object.fromEntries(
     cases.flatMap(([name, kind, lines]) => [
