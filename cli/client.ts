@@ -94,7 +94,7 @@ export interface ClientParts {
 
 /** How long a scheduler may be missing: a failover takes 3 s, one of NATS's own up to 10 s. */
 const patienceMs = 15_000;
-const answerTimeoutMs = 1_000;
+const answerTimeoutMs = 5_000;
 const connectTimeoutMs = 3_000;
 
 /**

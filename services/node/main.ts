@@ -160,7 +160,8 @@ export async function main(options: NodeOptions): Promise<number> {
   void stopping.then((signal) => node.stop(`the node got ${signal}`));
   void makingRoom.then(async () => {
     log.info({ machine }, 'the node got SIGHUP: it ends, and leaves its units to the next one');
-    if (!(await node.handOver())) log.warn({ machine }, 'nobody has heard that this node makes room');
+    if (!(await node.handOver()))
+      log.warn({ machine }, 'no leader has answered that it knows that this node makes room');
     await lock.release();
     // As after a crash: whatever is under way, the next agent finds out.
     process.exit(0);

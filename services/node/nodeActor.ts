@@ -384,7 +384,7 @@ export interface Node {
   stop(reason: string): void;
   /**
    * Says that it ends, and that another agent will be there soon; its units are not touched. Resolves when it may end:
-   * true where it was heard, and will be waited for.
+   * true where who leads has heard it, and waits.
    */
   handOver(): Promise<boolean>;
   /** The facts that it joined with have changed: tells the cluster. */

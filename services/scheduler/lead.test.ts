@@ -124,6 +124,60 @@ describe('liveness', () => {
     assert.deepEqual(await machinesLost(cluster), ['m1']);
   });
 
+  test('a new leader has heard who makes room for another agent, and waits', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    const s1 = await cluster.start('s1');
+    const s2 = await cluster.start('s2');
+    await cluster.join('m1');
+    await cluster.beat('m1', { backWithinMs: 15_000 });
+    s1.isolate();
+    await cluster.clock.advance(14_000);
+    assert.equal(s2.state, 'leading');
+    assert.deepEqual(await machinesLost(cluster), []);
+    await cluster.clock.advance(4_000);
+    assert.deepEqual(await machinesLost(cluster), ['m1']);
+  });
+
+  test('an agent that could not join while nobody led is not lost at the next election', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    const s1 = await cluster.start('s1');
+    const s2 = await cluster.start('s2');
+    await cluster.join('m1');
+    await cluster.pass(1_000, 'm1');
+    const { nodeKey, bootId } = machineFacts('m1');
+    const starts = async (ms: number) => {
+      for (let left = ms; left > 0; left -= 500) {
+        void cluster.beat('m1', { session: 'm1-2', takesUp: { nodeKey, bootId } }).catch(() => undefined);
+        await cluster.clock.advance(500);
+      }
+    };
+    for (const log of [cluster.log, cluster.fences]) log.setAvailable(false);
+    s1.isolate();
+    await starts(35_000);
+    for (const log of [cluster.log, cluster.fences]) log.setAvailable(true);
+    await starts(5_000);
+    assert.equal(s2.state, 'leading');
+    assert.deepEqual(await machinesLost(cluster), []);
+  });
+
+  test('a scheduler that was cut off, and wins as soon as it is not, listens first', async (t) => {
+    const cluster = new MemorySchedulers(t);
+    const s1 = await cluster.start('s1');
+    const s2 = await cluster.start('s2');
+    await cluster.join('m1');
+    await cluster.pass(1_000, 'm1');
+    s1.isolate();
+    for (const log of [cluster.log, cluster.fences]) log.setAvailable(false);
+    s2.stall(true);
+    await cluster.pass(5_000, 'm1');
+    s2.stall(false);
+    for (const log of [cluster.log, cluster.fences]) log.setAvailable(true);
+    await cluster.clock.advance(450);
+    await cluster.pass(3_000, 'm1');
+    assert.equal(s2.state, 'leading');
+    assert.deepEqual(await machinesLost(cluster), []);
+  });
+
   test('while the log is away, nobody is lost for what was not heard then', async (t) => {
     const cluster = new MemorySchedulers(t);
     await cluster.start('s1');

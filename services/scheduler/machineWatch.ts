@@ -14,6 +14,11 @@ export interface MachineWatchOptions {
 
 const checkMs = 100;
 /**
+ * So long after an election nobody is judged: a scheduler that was cut off, and has won at the very moment at which that
+ * ended, hears everybody by then. From one heartbeat to the next, and a little.
+ */
+const listenFirstMs = 600;
+/**
  * This scheduler hears itself over the bus within this long, or it can hear nobody. Slow links take their time: what
  * comes back late has still overtaken no heartbeat.
  */
@@ -32,6 +37,7 @@ export class MachineWatch {
   readonly #inbox: string;
   readonly #ends: (() => void)[];
   #onSilence: (() => void) | null = null;
+  #judgesFrom = 0;
   #timer: unknown;
   #checkedAt: number;
   /** `tookMs`: null until it is back. */
@@ -70,7 +76,10 @@ export class MachineWatch {
 
   /** Until the function that it returns is called: `onSilence` is, again and again while there are {@link silences}. */
   judge(onSilence: () => void): () => void {
+    const now = this.#options.clock.monotonicNow();
     this.#onSilence = onSilence;
+    this.#judgesFrom = now + listenFirstMs;
+    this.#liveness.countStartsAnew(now);
     return () => {
       if (this.#onSilence !== onSilence) return;
       this.#onSilence = null;
@@ -107,7 +116,7 @@ export class MachineWatch {
     // A pause of this process (a stopped machine, a swapped-out one) was not the machines' silence.
     if (now - this.#checkedAt > timeoutMs / 2) this.pardon();
     this.#checkedAt = now;
-    if (this.#onSilence !== null) this.#judge(this.#overdue(), now);
+    if (this.#onSilence !== null && now >= this.#judgesFrom) this.#judge(this.#overdue(), now);
     this.#timer = clock.setTimeout(() => this.#check(), checkMs);
   }
 

@@ -90,9 +90,14 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'no fresh time-out for machines that a new leader has not heard',
+    name: 'a new leader does not listen first, and gives no fresh time-out to machines that it has not heard',
     seed: 10,
     edits: [
+      {
+        file: 'services/scheduler/machineWatch.ts',
+        find: 'const listenFirstMs = 600;',
+        replace: 'const listenFirstMs = 0;',
+      },
       {
         file: 'services/scheduler/policy/liveness.ts',
         find: 'if (heardAt === undefined) this.heard(machine, now);\n    return heardAt === undefined ? 0 : now - heardAt;',

@@ -264,7 +264,8 @@ export class World {
     const machine = this.machines.find((one) => one.id === id);
     const now = this.#clockOf(id).monotonicNow();
     machine?.noteLapses(now);
-    const lapsedAt = machine?.lapses.get(unit) ?? Number.NEGATIVE_INFINITY;
+    const lapsedAt = machine?.lapses.get(unit);
+    if (lapsedAt === undefined) return false;
     // An engine that hung kills later.
     const isTooLate = now - lapsedAt > stoppingMs && machine?.wasOutOfReach(main) !== true;
     if (isTooLate || this.clock.monotonicNow() > this.#troubledUntilMs) return false;

@@ -51,6 +51,14 @@ export class Liveness {
     if (now - since < mostRestartMs) this.#heardAt.set(machine, now);
   }
 
+  /** Agents that are about to join could not, while nobody led: they have as much time again. */
+  countStartsAnew(now: number): void {
+    for (const machine of this.#startingSince.keys()) {
+      this.#startingSince.set(machine, now);
+      this.#heardAt.set(machine, now);
+    }
+  }
+
   forget(machine: string): void {
     for (const known of [this.#heardAt, this.#startingSince, this.#slowMs, this.#leaving]) known.delete(machine);
   }
