@@ -8,8 +8,8 @@ import { filesUnder, prepareTests } from './testSetup.ts';
 
 const testDirs = ['shared', 'services', 'cli', 'scripts', 'bench', 'test'];
 const fileTimeoutMs = 300_000;
-/** They compare moments with those of systemd, or look for machines that are silent: nothing else is to run beside them. */
-const alone = ['.systemd.int.test.ts', 'monitored.e2e.test.ts', 'lab.e2e.test.ts', 'rollingRestart.e2e.test.ts'];
+/** They compare moments with those of systemd, or machines must not be silent for 2 s: nothing else is to run beside them. */
+const alone = ['.systemd.int.', 'monitored.e2e.', 'lab.e2e.', 'rollingRestart.e2e.', 'blips.e2e.'];
 
 const line = {
   command: 'npm test',
