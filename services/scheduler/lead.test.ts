@@ -151,10 +151,10 @@ describe('liveness', () => {
         await cluster.clock.advance(500);
       }
     };
-    for (const log of [cluster.log, cluster.fences]) log.setAvailable(false);
+    cluster.setLogsAvailable(false);
     s1.isolate();
     await starts(35_000);
-    for (const log of [cluster.log, cluster.fences]) log.setAvailable(true);
+    cluster.setLogsAvailable(true);
     await starts(5_000);
     assert.equal(s2.state, 'leading');
     assert.deepEqual(await machinesLost(cluster), []);
@@ -167,11 +167,11 @@ describe('liveness', () => {
     await cluster.join('m1');
     await cluster.pass(1_000, 'm1');
     s1.isolate();
-    for (const log of [cluster.log, cluster.fences]) log.setAvailable(false);
+    cluster.setLogsAvailable(false);
     s2.stall(true);
     await cluster.pass(5_000, 'm1');
     s2.stall(false);
-    for (const log of [cluster.log, cluster.fences]) log.setAvailable(true);
+    cluster.setLogsAvailable(true);
     await cluster.clock.advance(450);
     await cluster.pass(3_000, 'm1');
     assert.equal(s2.state, 'leading');
@@ -186,10 +186,10 @@ describe('liveness', () => {
     await cluster.pass(1_000, 'm1', 'm2');
     const lost = async () =>
       (await cluster.commits()).flatMap(({ events }) => events).filter(({ type }) => type === 'MachineLost').length;
-    for (const log of [cluster.log, cluster.fences]) log.setAvailable(false);
+    cluster.setLogsAvailable(false);
     // m1 is where nobody hears it, and so is the log.
     await cluster.pass(6_000, 'm2');
-    for (const log of [cluster.log, cluster.fences]) log.setAvailable(true);
+    cluster.setLogsAvailable(true);
     await cluster.pass(1_500, 'm2');
     await cluster.pass(5_000, 'm1', 'm2');
     assert.equal(await lost(), 0);

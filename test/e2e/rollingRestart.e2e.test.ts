@@ -22,10 +22,12 @@ test('no restart of any process fails a command, loses one, or does one twice; u
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     for (const { name, restart } of processes(cluster, signal)) {
       const [commands, puts] = [load.commands.length, load.puts];
+      const begunAt = Date.now();
       await restart();
       const goesOn = () => load.commands.length > commands + 1 && load.puts > puts + 1;
       await until(`commands and keys go on after ${signal} to ${name}`, () => load.failed || goesOn(), 30_000);
       if (load.failed) break;
+      t.diagnostic(`${signal} to ${name}: commands and keys had gone on after ${(Date.now() - begunAt) / 1000} s`);
     }
     if (signal === 'SIGTERM') assert.deepEqual(await machinesLost(), [], 'who makes room in order is waited for');
   }

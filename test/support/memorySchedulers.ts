@@ -107,6 +107,11 @@ export class MemorySchedulers {
     }
   }
 
+  /** Of the log and the fence. */
+  setLogsAvailable(available: boolean): void {
+    for (const log of [this.log, this.fences]) log.setAvailable(available);
+  }
+
   /** Everything on the log. */
   async commits(): Promise<Commit[]> {
     const done = new AbortController();

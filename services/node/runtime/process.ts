@@ -5,6 +5,7 @@
 import { appendFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { type Clock, delay } from '../../../shared/clock/clock.ts';
+import { createTurnstile } from '../../../shared/clock/turnstile.ts';
 import type { UnitUsage } from '../../../shared/protocol/node.ts';
 import { openChildSession } from './childSession.ts';
 import { readJournal, rotateJournal } from './journalFile.ts';
@@ -79,12 +80,15 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
   /** How far each journal was when it was looked at last. */
   readonly #marked = new Map<string, number>();
   readonly #closed = new AbortController();
+  /** `spawn` holds the event loop until the child has executed its program: a tenth of a second on a busy machine. */
+  readonly #ownTurn: () => Promise<void>;
   #site: Site | null = null;
   #tending = false;
 
   constructor(options: ProcessRuntimeOptions) {
     const report = (error: Error) => process.emitWarning(error);
     this.#options = { journalBytes: 10 * 1024 * 1024, controlGroups: true, report, ...options };
+    this.#ownTurn = createTurnstile(options.clock);
   }
 
   async unavailable(): Promise<string | null> {
@@ -240,7 +244,12 @@ class ProcessRuntimeOnFiles implements ProcessRuntime {
     const group = files.group !== null && (await createGroup(files.group)) ? files.group : null;
     const limits = this.#limit(request, files);
     const paths = { shim, record, journal: files.journal, group, limits, keeping };
-    return launch(paths, formatIdentity({ bootId, ...identity }), execution, clock, request).catch(async (error) => {
+    const admitted = async () => {
+      await this.#ownTurn();
+      // It may have waited for long.
+      assertMayStart(request);
+    };
+    return launch(paths, formatIdentity({ bootId, ...identity }), execution, clock, admitted).catch(async (error) => {
       // What was never executed has not ended either.
       await rm(record, { force: true });
       throw error;

@@ -3,12 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { type Clock, delay } from '../../../../shared/clock/clock.ts';
-import { assertMayStart, StartError, type StartRequest, startStatus } from '../runtime.ts';
+import { StartError, startStatus } from '../runtime.ts';
 import type { Execution } from './execution.ts';
 import { perlPath } from './keeper.ts';
 import { hasExecuted } from './processTable.ts';
 import { readRecord } from './shim.ts';
-import { createTurnstile } from './turnstile.ts';
 
 /** A command that talks or forks away has a keeper instead of the shim: `keeper.ts`. */
 export interface Keeping {
@@ -44,6 +43,7 @@ export interface Launched {
 
 /**
  * Resolves when the command has been executed (as for Type=exec), which for a short one may be after its end.
+ * @param admitted resolves when it is this command's turn, right before its process is made; rejects where it may not start.
  * @throws {StartError} it could not be.
  */
 export async function launch(
@@ -51,9 +51,9 @@ export async function launch(
   identity: string,
   execution: Execution,
   clock: Clock,
-  terms: Pick<StartRequest, 'mayStart'> = {},
+  admitted: () => Promise<void>,
 ): Promise<Launched> {
-  const child = await spawnShim(files, identity, execution, terms);
+  const child = await spawnShim(files, identity, execution, admitted);
   const shimEnded = once(child, 'exit').then(() => undefined);
   const channel = child.stdio[3] as Readable;
   const outcome = await untilExecuted(channel, clock).finally(() => channel.destroy());
@@ -63,23 +63,18 @@ export async function launch(
   throw new StartError(await whyNotExecuted(files.record, execution, outcome.failure), { status });
 }
 
-/** `spawn` returns when the child has executed its program: on a machine that is busy that takes a tenth of a second. */
-const ownTurn = createTurnstile();
-
-/** @throws {StartError} the machine has no room for another process, the arguments are too long, or it may not start any more. */
+/** @throws {StartError} the machine has no room for another process, the arguments are too long, or it is not admitted. */
 async function spawnShim(
   files: LaunchFiles,
   identity: string,
   execution: Execution,
-  terms: Pick<StartRequest, 'mayStart'>,
+  admitted: () => Promise<void>,
 ): Promise<ChildProcess> {
   const { cwd, environment: env } = execution;
   const [program, args] = files.keeping
     ? keeper(files, files.keeping, identity, execution)
     : shim(files, identity, execution);
-  await ownTurn();
-  // It may have waited for long.
-  assertMayStart(terms);
+  await admitted();
   try {
     const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
     if (child.pid === undefined) throw (await once(child, 'error'))[0];

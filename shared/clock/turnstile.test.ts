@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from './systemClock.ts';
 import { createTurnstile } from './turnstile.ts';
 
 test('those who wait pass in order, and a timer that is due by then comes in between', async () => {
-  const ownTurn = createTurnstile();
+  const ownTurn = createTurnstile(systemClock);
   const seen: string[] = [];
   setTimeout(() => seen.push('timer'), 1);
   const pass = async (name: string) => {
