@@ -491,6 +491,10 @@ export const verbs: readonly Verb[] = [
     options: [
       ['--listen <address>', "Where to serve etcd's API (127.0.0.1:2379)"],
       ['--advertise <urls>', 'How clients are told to reach it: http://10.0.0.1:2379 (as it listens)'],
+      ['--cert-file <file>', 'Clients speak TLS with this certificate (PEM; read again within a minute of a change)'],
+      ['--key-file <file>', "The certificate's key (PEM)"],
+      ['--trusted-ca-file <file>', 'Clients need a certificate of one of these authorities (PEM)'],
+      ['--client-cert-auth', "The common name of a client's certificate is its user, where it brings no token"],
       ['--name <name>', "Names the store among its like (the host's name)"],
       ['--quota-bytes <bytes>', 'Keys and values may take so much before the NOSPACE alarm (a quarter of the heap)'],
       ['--auto-compaction-revisions <count>', 'How many revisions of history to keep; 0: all (0)'],

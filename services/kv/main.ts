@@ -13,7 +13,8 @@ import { createJetStreamRetention } from '../../shared/log/jetStreamRetention.ts
 import { createJetStreamSnapshots } from '../../shared/log/jetStreamSnapshots.ts';
 import { keepStreams } from '../../shared/log/jetStreamStreams.ts';
 import { streams } from '../../shared/protocol/subjects.ts';
-import { startEtcdServer } from './etcd/etcdServer.ts';
+import { type EtcdServer, type EtcdTls, startEtcdServer } from './etcd/etcdServer.ts';
+import { readTlsFiles } from './etcd/tlsFiles.ts';
 import { memberId } from './identity.ts';
 import { startKv } from './kvActor.ts';
 import { serveNative } from './nats/nativeApi.ts';
@@ -26,6 +27,8 @@ export interface KvOptions extends NatsAccess {
   /** Where etcd's API is served. */
   host: string;
   port: number;
+  /** Absent: clients connect in the clear. */
+  tls?: EtcdTls;
   /** How clients are told to reach it, URLs; absent: where it is served. */
   advertise?: string[];
   /** Keys and values may take so much before the NOSPACE alarm, bytes. */
@@ -34,19 +37,24 @@ export interface KvOptions extends NatsAccess {
   keepRevisions: number;
 }
 
-/** Runs a store until it is told to stop (SIGTERM, SIGINT). Resolves with the exit code. */
+/**
+ * Runs a store until it is told to stop (SIGTERM, SIGINT). Resolves with the exit code.
+ * @throws {TlsFilesError}
+ */
 export async function main(options: KvOptions): Promise<number> {
   const log = pino({ name: 'kv', level: process.env.FLOTILLA_LOG_LEVEL ?? 'info' });
   const onError = (error: unknown) => log.warn({ err: error }, 'something went wrong; it is tried again');
   const onPassedOver = (name: string, reason: string) => log.warn({ name, reason }, 'a snapshot was passed over');
   const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
-  const { name = hostname(), host, port, quotaBytes, keepRevisions, replicas } = options;
+  const { name = hostname(), host, port, tls, quotaBytes, keepRevisions, replicas } = options;
+  if (tls !== undefined) await readTlsFiles(tls);
   const link = await connectPatiently({ ...options, name: `flotilla kv ${name}` }, { clock: systemClock, onWaiting });
   const copies = replicas === undefined ? {} : { replicas };
   await keepStreams(link, { onError, onWaiting, timeoutMs: Number.POSITIVE_INFINITY, ...copies });
   const bus = createNatsBus(link);
-  const clientUrls = options.advertise ?? [urlOf(host, port)];
+  const clientUrls = options.advertise ?? [urlOf(tls ? 'https' : 'http', host, port)];
   let cannotListen: Error | null = null;
+  let etcd: Promise<EtcdServer | null> = Promise.resolve(null);
   const store = startKv(
     {
       self: { id: memberId(name), name, clientUrls },
@@ -62,15 +70,16 @@ export async function main(options: KvOptions): Promise<number> {
       quotaBytes,
       keepRevisions,
       serve: (service) => {
-        const etcd = startEtcdServer({ service, clock: systemClock, host, port, onError });
-        etcd.catch((error) => {
+        const started = startEtcdServer({ service, clock: systemClock, host, port, onError, ...(tls ? { tls } : {}) });
+        etcd = started.catch((error) => {
           cannotListen = new Error(`etcd's API cannot be served on ${host}:${port}: ${error.message}`);
           store.stop();
+          return null;
         });
         const native = serveNative({ bus, clock: systemClock, service, onError });
         return () => {
           native.unsubscribe();
-          void etcd.then((server) => server.close()).catch(() => undefined);
+          void etcd.then((server) => server?.retire());
         };
       },
       onError,
@@ -79,6 +88,7 @@ export async function main(options: KvOptions): Promise<number> {
   );
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => store.stop());
   const error = (await store.ended) ?? cannotListen;
+  await (await etcd)?.close();
   await bus.close();
   if (error === null) return 0;
   log.error(`this store ended: ${error instanceof Error ? error.message : String(error)}`);
@@ -86,9 +96,9 @@ export async function main(options: KvOptions): Promise<number> {
 }
 
 /** As others reach it: whoever listens on every address is told of by the machine's own. */
-function urlOf(host: string, port: number): string {
+function urlOf(scheme: 'http' | 'https', host: string, port: number): string {
   const reached = host === '0.0.0.0' || host === '::' ? primaryIp() : host;
-  return `http://${isIPv6(reached) ? `[${reached}]` : reached}:${port}`;
+  return `${scheme}://${isIPv6(reached) ? `[${reached}]` : reached}:${port}`;
 }
 
 /** A positive int64, in decimal. */

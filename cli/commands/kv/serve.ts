@@ -1,6 +1,9 @@
 import { getHeapStatistics } from 'node:v8';
+import type { KvOptions } from '../../../services/kv/main.ts';
 import { findServiceEndpoint } from '../../endpoint.ts';
+import { UsageError } from '../../errors.ts';
 import { parseListen } from '../../listen.ts';
+import type { Options } from '../../options.ts';
 import type { Invocation } from '../../verb.ts';
 
 const mostReplicas = 5;
@@ -31,8 +34,25 @@ export async function serve({ options, io }: Invocation): Promise<number> {
     ...parseListen(options.text('listen') ?? defaultListen),
     quotaBytes,
     keepRevisions,
+    ...tlsOf(options),
     ...(replicas === undefined ? {} : { replicas }),
     ...(name === undefined ? {} : { name }),
     ...(advertise === undefined ? {} : { advertise: advertise.split(',') }),
   });
+}
+
+/** @throws {UsageError} some of what belongs together is missing. */
+function tlsOf(options: Options): Pick<KvOptions, 'tls'> {
+  const [certFile, keyFile, trustedCaFile] = (['certFile', 'keyFile', 'trustedCaFile'] as const).map((name) =>
+    options.text(name),
+  );
+  const clientCertAuth = options.flag('clientCertAuth');
+  if (clientCertAuth && trustedCaFile === undefined) {
+    throw new UsageError('--client-cert-auth needs --trusted-ca-file: whose certificates are believed');
+  }
+  if (certFile !== undefined && keyFile !== undefined) {
+    return { tls: { certFile, keyFile, clientCertAuth, ...(trustedCaFile === undefined ? {} : { trustedCaFile }) } };
+  }
+  if (certFile === undefined && keyFile === undefined && trustedCaFile === undefined) return {};
+  throw new UsageError('TLS needs a certificate and its key: --cert-file and --key-file');
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../shared/clock/clock.ts';
+import { mayAdminister } from '../store/authorize.ts';
 import type { AuthView } from '../store/store.ts';
-import { refuse } from './errors.ts';
+import { refuse, statusOf } from './errors.ts';
 import type { Call } from './grpc/call.ts';
 import { GrpcStatus } from './grpc/grpcStatus.ts';
 import { isSignedBy, readToken, signToken } from './tokens.ts';
@@ -11,7 +12,7 @@ const maxRemembered = 4096;
 
 /** Says who calls. */
 export interface Authenticator {
-  /** undefined: authentication is off, or the client has not said: the store knows what nobody in particular may do. */
+  /** By token, else by certificate. undefined: authentication is off, or the client has not said: the store knows what nobody in particular may do. */
   userOf(call: Call): string | undefined | GrpcStatus;
   /** What keeps a call from being answered that only root may make; null: nothing. */
   onlyRoot(call: Call): GrpcStatus | null;
@@ -37,7 +38,8 @@ export function createAuthenticator(auth: () => AuthView, clock: Clock): Authent
   function userOf(call: Call): string | undefined | GrpcStatus {
     if (!auth().enabled) return undefined;
     const token = call.metadata('token') ?? call.metadata('authorization');
-    if (token === undefined) return undefined;
+    // A certificate may have an empty name: it is nobody's.
+    if (token === undefined) return call.user || undefined;
     const claims = readToken(token);
     if (claims === null || claims.expiresAt <= clock.now()) return refuse('invalid-auth-token');
     const passwordHash = auth().password(claims.user);
@@ -51,8 +53,8 @@ export function createAuthenticator(auth: () => AuthView, clock: Clock): Authent
       if (!auth().enabled) return null;
       const user = userOf(call);
       if (user instanceof GrpcStatus) return user;
-      if (user === undefined) return refuse('user-name-empty');
-      return auth().isRoot(user) ? null : refuse('permission-denied');
+      const refusal = mayAdminister(auth(), user);
+      return refusal && statusOf(refusal);
     },
     issueToken: (user) =>
       signToken({ user, expiresAt: clock.now() + tokenTtlMs }, auth().tokenKey, auth().password(user) ?? ''),

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { GrpcStatus } from './grpc/grpcStatus.ts';
 import { KVService, MaintenanceService } from './messages.ts';
@@ -33,4 +35,31 @@ test('nobody leads: reads and writes say so, serializable reads and the status a
   const status = await client.call(MaintenanceService.Status, {});
   assert.ok(!(status instanceof GrpcStatus));
   assert.deepEqual(status.errors, ['etcdserver: no leader']);
+});
+
+test('a server that retires answers what it was asked, and what is asked later is not done', async (t) => {
+  const { client, server, port, service } = await startLocal(t);
+  const release = service.hold();
+  const dismissed = client.dismissed();
+  const asked = client.call(KVService.Put, { key: 'a' });
+  await client.call(MaintenanceService.Status, {});
+  server.retire();
+  await dismissed;
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/health`));
+  release();
+  const answer = await asked;
+  assert.ok(!(answer instanceof GrpcStatus));
+  assert.equal(service.store.revision, 2);
+  await server.close();
+});
+
+test('a server that closes sends its last answers, and waits for nobody who does not read', async (t) => {
+  const { client, server, port } = await startLocal(t);
+  const silent = connect(port, '127.0.0.1');
+  silent.on('error', () => {});
+  await once(silent, 'connect');
+  const last = client.call(KVService.Put, { key: 'a' });
+  await client.call(MaintenanceService.Status, {});
+  await server.close();
+  assert.ok(!((await last) instanceof GrpcStatus));
 });

@@ -1,8 +1,8 @@
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import type { Clock } from '../../../shared/clock/clock.ts';
+import { atMost, type Clock } from '../../../shared/clock/clock.ts';
 import type { KvService } from '../kvService.ts';
-import { acceptConnections } from './acceptConnections.ts';
+import { acceptConnection } from './acceptConnection.ts';
 import { authRoutes } from './auth.ts';
 import { createAuthenticator } from './authenticator.ts';
 import { clusterRoutes } from './cluster.ts';
@@ -17,7 +17,15 @@ import { kvRoutes } from './kv.ts';
 import { leaseRoutes } from './lease.ts';
 import { lockRoutes } from './lock.ts';
 import { maintenanceRoutes } from './maintenance.ts';
+import type { EtcdTlsFiles } from './tlsFiles.ts';
+import { commonNameOf, createTlsListener } from './tlsListener.ts';
 import { watchRoutes } from './watch.ts';
+
+/** How clients are to connect. */
+export interface EtcdTls extends EtcdTlsFiles {
+  /** A client that brings no token is the user whom its certificate names. */
+  clientCertAuth: boolean;
+}
 
 export interface EtcdServerOptions {
   service: KvService;
@@ -26,6 +34,8 @@ export interface EtcdServerOptions {
   host?: string;
   /** 0: any that is free. */
   port: number;
+  /** Absent: in the clear. */
+  tls?: EtcdTls;
   limits?: Partial<EtcdLimits>;
   /** The version of etcd that clients are told, which some of them look at before they use what came with it. */
   version?: string;
@@ -35,14 +45,22 @@ export interface EtcdServerOptions {
 
 export interface EtcdServer {
   port: number;
-  /** Takes no more requests, and ends all connections. */
+  /** Takes no more connections, and says to clients that they are to go elsewhere; what they have asked is answered. */
+  retire(): void;
+  /** Takes no more requests, and ends all connections when what was said has been sent. */
   close(): Promise<void>;
 }
 
 /** The release of etcd 3.5 whose API this is. */
 const defaultVersion = '3.5.21';
 
-/** Serves etcd v3's API (gRPC, and the plain HTTP paths) on one port, without TLS. Rejects when it cannot listen. */
+/** A client that does not read its last answers is waited for so long, ms. */
+const lastWordsMs = 500;
+
+/**
+ * Serves etcd v3's API (gRPC, and the plain HTTP paths) on one port. Rejects when it cannot listen.
+ * @throws {TlsFilesError}
+ */
 export async function startEtcdServer(options: EtcdServerOptions): Promise<EtcdServer> {
   const context = contextOf(options);
   const grpc = createGrpcServer(routesOf(context), environmentOf(context));
@@ -52,23 +70,46 @@ export async function startEtcdServer(options: EtcdServerOptions): Promise<EtcdS
       response.destroy();
     });
   });
-  const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-  });
-  acceptConnections(server, { http1: (socket) => void http.emit('connection', socket), http2: grpc.accept });
+  const [connected, speaking] = [new Set<Socket>(), new Set<Socket>()];
+  const userOf = (socket: Socket) => (options.tls?.clientCertAuth ? commonNameOf(socket) : undefined);
+  const onSocket = (socket: Socket) => {
+    keepWhileOpen(speaking, socket);
+    acceptConnection(socket, {
+      http1: () => void http.emit('connection', socket),
+      http2: () => grpc.accept(socket, userOf(socket)),
+    });
+  };
+  const server = await createListener(options, onSocket);
+  server.on('connection', (socket) => keepWhileOpen(connected, socket));
   await listen(server, options);
+  const closed = new Promise((resolve) => server.once('close', resolve));
+  const retire = () => {
+    if (server.listening) server.close();
+    grpc.retire();
+    http.close();
+  };
   return {
     port: (server.address() as AddressInfo).port,
+    retire,
     async close() {
-      const closed = new Promise((resolve) => server.close(resolve));
+      retire();
       grpc.close();
-      http.close();
-      for (const socket of sockets) socket.destroy();
+      for (const socket of speaking) socket.destroySoon();
+      await atMost(context.clock, lastWordsMs, closed);
+      for (const socket of connected) socket.destroy();
       await closed;
     },
   };
+}
+
+function keepWhileOpen(sockets: Set<Socket>, socket: Socket): void {
+  sockets.add(socket);
+  socket.once('close', () => sockets.delete(socket));
+}
+
+function createListener({ tls, clock, onError }: EtcdServerOptions, onSocket: (socket: Socket) => void) {
+  if (tls === undefined) return createServer({ noDelay: true }, onSocket);
+  return createTlsListener({ files: tls, clock, onSocket, onError });
 }
 
 function contextOf({ service, clock, limits, version = defaultVersion, onError }: EtcdServerOptions): EtcdContext {

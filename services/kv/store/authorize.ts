@@ -12,6 +12,7 @@ import type { AuthState } from './authState.ts';
 import { toInterval } from './interval.ts';
 import { isNoLease, type LeaseTable } from './leaseTable.ts';
 import { covers } from './permissions.ts';
+import type { AuthView } from './store.ts';
 
 /** What decides who may do what. */
 export interface AccessRules {
@@ -44,7 +45,7 @@ export function authorize(rules: AccessRules, command: KvCommand): KvError | nul
     case 'AlarmDeactivate':
       return null;
     default:
-      return mayAdminister(rules, user);
+      return mayAdminister(rules.auth, user);
   }
 }
 
@@ -100,9 +101,11 @@ function mayWriteLease(rules: AccessRules, lease: LeaseId, user: string | undefi
   return null;
 }
 
-function mayAdminister({ auth }: AccessRules, user: string | undefined): KvError | null {
+/** Whether `user` may do what is root's, while authentication is on; null: yes. */
+export function mayAdminister(auth: Pick<AuthView, 'isRoot' | 'password'>, user: string | undefined): KvError | null {
   if (!user) return { code: 'user-name-empty' };
-  return auth.isRoot(user) ? null : denied;
+  if (auth.isRoot(user)) return null;
+  return auth.password(user) === null ? { code: 'user-not-found' } : denied;
 }
 
 function mayAccess(

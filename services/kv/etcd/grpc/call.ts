@@ -6,6 +6,8 @@ import type { GrpcStatus } from './grpcStatus.ts';
 export interface Call {
   /** The client's metadata of that name. */
   metadata(name: string): string | undefined;
+  /** Whom the client's certificate names, where that counts. */
+  readonly user: string | undefined;
   /** The call is over: answered, or the client has gone away. */
   readonly closed: boolean;
   /** Called once, when the call is over. */
@@ -23,9 +25,11 @@ export interface StreamCall<Response> extends Call {
 
 /** A call on a stream of an HTTP/2 connection. */
 export class HttpCall implements Call {
+  readonly user: string | undefined;
   readonly #stream: ServerStream;
 
-  constructor(stream: ServerStream) {
+  constructor(stream: ServerStream, { user }: { user?: string }) {
+    this.user = user;
     this.#stream = stream;
   }
 

@@ -9,28 +9,34 @@ import type { CallEnvironment, Route } from './route.ts';
 
 /** gRPC over connections that somebody else accepts. */
 export interface GrpcServer {
-  /** Serves a client that has begun to speak HTTP/2. */
-  accept(socket: Socket): void;
-  /** Takes no more calls, and ends those that are open. */
+  /** Serves a client that has begun to speak HTTP/2. `user`: whom its certificate names. */
+  accept(socket: Socket, user?: string): void;
+  /** Takes no more calls; those that are open go on. */
+  retire(): void;
+  /** Ends all connections when what was answered has been sent. */
   close(): void;
 }
 
 /**
- * A gRPC server (grpc.io, "gRPC over HTTP2") for clients without TLS and without compression: a call is a few
- * callbacks, its answer one write.
+ * A gRPC server (grpc.io, "gRPC over HTTP2") for clients without compression: a call is a few callbacks, its answer one
+ * write.
  */
 export function createGrpcServer(routes: readonly Route[], environment: CallEnvironment): GrpcServer {
   const byPath = new Map(routes.map((route) => [route.path, route]));
   const connections = new Set<ServerConnection>();
   const flushes = new FlushTurns();
   return {
-    accept(socket) {
-      const onStream = (stream: ServerStream) => serve(stream, byPath, environment);
+    accept(socket, user) {
+      const ofConnection = user === undefined ? environment : { ...environment, user };
+      const onStream = (stream: ServerStream) => serve(stream, byPath, ofConnection);
       const connection = new ServerConnection(socket, flushes, onStream, () => connections.delete(connection));
       connections.add(connection);
     },
+    retire() {
+      for (const connection of connections) connection.retire();
+    },
     close() {
-      for (const connection of connections) connection.destroy();
+      for (const connection of connections) connection.end();
     },
   };
 }

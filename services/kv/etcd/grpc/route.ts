@@ -10,6 +10,8 @@ export interface CallEnvironment {
   enter(bytes: number): GrpcStatus | null;
   /** A request that was counted is answered. */
   leave(bytes: number): void;
+  /** Whom the client's certificate names. */
+  user?: string;
   /** An exception of a handler: its call has ended with `Internal`, nothing else. */
   onError(error: unknown): void;
 }

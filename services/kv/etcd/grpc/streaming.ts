@@ -23,7 +23,7 @@ export function streaming<Request, Response>(
   return {
     path: method.path,
     open(stream, environment) {
-      const call = createStreamCall(stream, method.response);
+      const call = createStreamCall(stream, environment, method.response);
       try {
         receive(stream, call, method.request, begin(call), environment);
       } catch (error) {
@@ -81,9 +81,13 @@ function receive<Request, Response>(
   });
 }
 
-function createStreamCall<Response>(stream: ServerStream, codec: Codec<Response>): StreamCall<Response> {
+function createStreamCall<Response>(
+  stream: ServerStream,
+  environment: CallEnvironment,
+  codec: Codec<Response>,
+): StreamCall<Response> {
   let ended = false;
-  const call = new HttpCall(stream);
+  const call = new HttpCall(stream, environment);
   return Object.assign(call, {
     send(message: Sendable<Response>): boolean {
       if (ended || call.closed) return false;

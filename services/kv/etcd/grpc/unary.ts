@@ -29,7 +29,9 @@ export function unary<Request, Response>(
         const full = environment.enter(message.length);
         if (full !== null) return respondStatus(stream, full);
         const { length } = message;
-        void answer(stream, environment, length, method.response, () => handle(request, new HttpCall(stream)));
+        void answer(stream, environment, length, method.response, () =>
+          handle(request, new HttpCall(stream, environment)),
+        );
       });
     },
   };

@@ -11,7 +11,7 @@ import { FlushTurns } from './flushTurns.ts';
 import { FrameSender } from './frameSender.ts';
 import { frame, numberFrame, settingsFrame } from './frames.ts';
 import { Flag, FrameType, preface, Setting } from './protocol.ts';
-import { heldPath, startEchoServer } from './testing/echoServer.ts';
+import { heldPath, retirePath, startEchoServer } from './testing/echoServer.ts';
 import { converse, greeting, type ReceivedFrame, verdictOf } from './testing/rawClient.ts';
 
 interface Echo {
@@ -296,6 +296,43 @@ test('a client hears at once that a part of its request has come, and not that n
   // The first is of the server's greeting.
   const given = credits.slice(1).map(({ payload }) => payload.readUInt32BE(0));
   assert.deepEqual(given, [4, 1_000]);
+});
+
+test('after the goodbye what had come is answered, and nothing that comes later', async (t) => {
+  const { port } = await startEchoServer(t);
+  const post = (stream: number, path: string) =>
+    frame(
+      FrameType.Headers,
+      endHeaders,
+      stream,
+      encodeHeaders({ ':method': 'POST', ':scheme': 'http', ':path': path }),
+    );
+  const end = (stream: number) => frame(FrameType.Data, Flag.EndStream, stream, four);
+  const parts = [post(1, heldPath), post(3, retirePath), post(5, '/'), end(5), post(7, '/'), end(3), end(7)];
+  const ping = frame(FrameType.Ping, 0, 0, Buffer.from('are you?'));
+  const received = await converse(port, greeting, ...parts, ping);
+  const goodbyes = received.filter(({ type }) => type === FrameType.GoAway);
+  assert.deepEqual(
+    goodbyes.map(({ payload }) => [payload.readUInt32BE(0), payload.readUInt32BE(4)]),
+    [[3, 0]],
+  );
+  const answered = received.filter(({ type, stream }) => type === FrameType.Data && stream > 0);
+  assert.deepEqual(
+    answered.map(({ stream, payload }) => [stream, payload]),
+    [[3, four]],
+  );
+  assert.ok(received.some(({ type, payload }) => type === FrameType.Ping && payload.equals(Buffer.from('are you?'))));
+  assert.ok(received.every(({ stream }) => stream <= 3));
+});
+
+test('a good client is told to go elsewhere, and gets what it had asked for', async (t) => {
+  const { port } = await startEchoServer(t);
+  const session = open(t, port);
+  const told = once(session, 'goaway');
+  const { body } = await ask(session, Buffer.from('last words'), { ':path': retirePath });
+  assert.equal(body.toString(), 'last words');
+  const [code, last] = await told;
+  assert.deepEqual([code, last], [constants.NGHTTP2_NO_ERROR, 1]);
 });
 
 test('many settings at once cost no more than one', async (t) => {

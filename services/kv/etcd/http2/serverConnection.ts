@@ -34,8 +34,8 @@ interface HeaderBlock {
 }
 
 /**
- * The server's side of one HTTP/2 connection (RFC 9113) with a client that knows that it speaks HTTP/2: without TLS,
- * without priorities, without pushing. What a client does wrong on a stream costs it the stream; else, the connection.
+ * The server's side of one HTTP/2 connection (RFC 9113) with a client that knows that it speaks HTTP/2: without
+ * priorities, without pushing. What a client does wrong on a stream costs it the stream; else, the connection.
  */
 export class ServerConnection {
   readonly #socket: Socket;
@@ -53,6 +53,9 @@ export class ServerConnection {
     this.#sender.flush();
   });
   #lastStream = 0;
+  /** What comes after it is not looked at. */
+  #lastTaken = 0;
+  #retired = false;
   /** Of new streams, bytes that the client takes. */
   #initialSendWindow = defaultWindow;
   #block: HeaderBlock | null = null;
@@ -78,8 +81,17 @@ export class ServerConnection {
     socket.resume();
   }
 
-  destroy(): void {
-    this.#socket.destroy();
+  /** Says that it takes no more requests (section 6.8); those that have come are answered. */
+  retire(): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    this.#sayGoodbye(ErrorCode.NoError);
+  }
+
+  /** Closes it as soon as what was answered has been sent. */
+  end(): void {
+    this.#sender.flush();
+    this.#socket.destroySoon();
   }
 
   #greet(): void {
@@ -94,9 +106,13 @@ export class ServerConnection {
   }
 
   #fail({ code }: ConnectionError): void {
-    this.#sender.send(numberFrame(FrameType.GoAway, 0, this.#lastStream, code));
-    this.#sender.flush();
+    this.#sayGoodbye(code);
     this.#socket.destroySoon();
+  }
+
+  #sayGoodbye(code: number): void {
+    this.#sender.send(numberFrame(FrameType.GoAway, 0, this.#lastTaken, code));
+    this.#sender.flush();
   }
 
   #take(type: number, flags: number, id: number, payload: Buffer): void {
@@ -170,6 +186,9 @@ export class ServerConnection {
     // Sent before the client knew that the stream was over.
     if (id <= this.#lastStream) return;
     this.#lastStream = id;
+    // Sent before it knew that no more are taken.
+    if (this.#retired) return;
+    this.#lastTaken = id;
     const windows = { send: this.#initialSendWindow, receive: streamWindow };
     const stream = new ServerStream(id, new RequestHeaders(fields), this.#sender, windows);
     if (!isRequest(fields)) return stream.reset(ErrorCode.ProtocolError);

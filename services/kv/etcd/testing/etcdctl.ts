@@ -19,12 +19,13 @@ process.once('exit', () => {
 
 /** Debian's etcdctl, talking to the server on that port of loopback. */
 export class Etcdctl {
-  readonly #port: number;
+  readonly #settings: Readonly<Record<string, string>>;
   readonly #t: Pick<TestContext, 'after'>;
 
-  constructor(t: Pick<TestContext, 'after'>, port: number) {
+  /** `settings`: in its environment, instead of options. */
+  constructor(t: Pick<TestContext, 'after'>, port: number, settings: Readonly<Record<string, string>> = {}) {
     this.#t = t;
-    this.#port = port;
+    this.#settings = { ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: `127.0.0.1:${port}`, ...settings };
   }
 
   /** Runs a command to its end. */
@@ -44,8 +45,7 @@ export class Etcdctl {
   }
 
   #spawn(args: readonly string[]): ChildProcessWithoutNullStreams {
-    const env = { ...process.env, ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: `127.0.0.1:${this.#port}` };
-    const child = spawn('etcdctl', args, { env, timeout: timeoutMs });
+    const child = spawn('etcdctl', args, { env: { ...process.env, ...this.#settings }, timeout: timeoutMs });
     running.add(child);
     child.once('exit', () => running.delete(child));
     this.#t.after(() => void child.kill('SIGKILL'));

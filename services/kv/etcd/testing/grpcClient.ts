@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { FrameReader } from '../grpc/frameReader.ts';
 import { GrpcStatus } from '../grpc/grpcStatus.ts';
@@ -14,6 +15,11 @@ export class GrpcClient {
   constructor(port: number) {
     this.#session = connect(`http://127.0.0.1:${port}`);
     this.#session.on('error', () => {});
+  }
+
+  /** Resolves when the server says that it takes no more calls. */
+  async dismissed(): Promise<void> {
+    await once(this.#session, 'goaway');
   }
 
   /** One request and its response, or how it ended without one. */

@@ -8,6 +8,8 @@ export interface LocalService extends KvService {
   readonly store: Store;
   /** Loses the leader, or finds one again. */
   setLeader(known: boolean): void;
+  /** Until what it returns is called nothing is executed. */
+  hold(): () => void;
   close(): void;
 }
 
@@ -18,6 +20,7 @@ export function createLocalService(clock: Clock): LocalService {
   const leases = new LocalLeases(clock, (lease) => store.execute({ type: 'LeaseExpire', lease }));
   const listeners = new Set<(known: boolean) => void>();
   let hasLeader = true;
+  let held = Promise.resolve();
   let appliedSeq = 0;
 
   function execute(command: KvCommand): KvResult {
@@ -36,7 +39,10 @@ export function createLocalService(clock: Clock): LocalService {
       const leaderId = hasLeader ? member.id : '0';
       return { clusterId: '14841639068965178418', member, leaderId, term: 2, appliedSeq };
     },
-    execute: async (command) => execute(command),
+    async execute(command) {
+      await held;
+      return execute(command);
+    },
     readBarrier: async () => (hasLeader ? null : { code: 'no-leader' }),
     renewLease: async (lease) => leases.renew(lease),
     remainingTtl: async (lease) => leases.remaining(lease),
@@ -51,6 +57,13 @@ export function createLocalService(clock: Clock): LocalService {
     setLeader(known) {
       hasLeader = known;
       for (const listener of [...listeners]) listener(known);
+    },
+    hold() {
+      let release = () => {};
+      held = new Promise((resolve) => {
+        release = resolve;
+      });
+      return release;
     },
     close: () => leases.close(),
   };

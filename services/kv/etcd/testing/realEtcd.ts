@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { choosePort } from '../../../../shared/embedded/choosePort.ts';
 import { until } from '../../../../test/support/until.ts';
+import type { EtcdTls } from '../etcdServer.ts';
 
 const host = '127.0.0.1';
 const run = promisify(execFile);
@@ -28,11 +29,13 @@ export async function skipWithout(program: 'etcd' | 'etcdctl'): Promise<string |
   }
 }
 
-/** A new etcd of the test's own; resolves with its port once it has a leader. */
-export async function startRealEtcd(t: Pick<TestContext, 'after'>): Promise<number> {
+/** A new etcd of the test's own; resolves with its port once it has a leader. With `tls` clients need certificates. */
+export async function startRealEtcd(t: Pick<TestContext, 'after'>, tls?: EtcdTls): Promise<number> {
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-etcd-'));
-  const [port, peerPort] = [await choosePort(host), await choosePort(host)];
-  const child = spawn('etcd', argumentsOf(dir, port, peerPort), { stdio: 'ignore' });
+  const [port, peerPort, healthPort] = [await choosePort(host), await choosePort(host), await choosePort(host)];
+  const health = `http://${host}:${healthPort}`;
+  const args = [...argumentsOf(dir, port, peerPort, tls), '--listen-metrics-urls', health];
+  const child = spawn('etcd', args, { stdio: 'ignore' });
   const endWithUs = () => child.kill('SIGKILL');
   process.once('exit', endWithUs);
   t.after(async () => {
@@ -40,24 +43,33 @@ export async function startRealEtcd(t: Pick<TestContext, 'after'>): Promise<numb
     process.off('exit', endWithUs);
     await rm(dir, { recursive: true, force: true });
   });
-  await until('etcd is healthy', () => isHealthy(port), 30_000);
+  await until('etcd is healthy', () => isHealthy(health), 30_000);
   return port;
 }
 
-function argumentsOf(dir: string, port: number, peerPort: number): string[] {
-  const client = `http://${host}:${port}`;
+function argumentsOf(dir: string, port: number, peerPort: number, tls: EtcdTls | undefined): string[] {
+  const client = `${tls ? 'https' : 'http'}://${host}:${port}`;
   const peer = `http://${host}:${peerPort}`;
   return [
     ...['--name', 'real', '--data-dir', dir, '--log-level', 'error'],
     ...['--listen-client-urls', client, '--advertise-client-urls', client],
     ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `real=${peer}`],
     '--unsafe-no-fsync',
+    ...(tls ? tlsArguments(tls) : []),
   ];
 }
 
-async function isHealthy(port: number): Promise<boolean> {
+function tlsArguments({ certFile, keyFile, trustedCaFile, clientCertAuth }: EtcdTls): string[] {
+  return [
+    ...['--cert-file', certFile, '--key-file', keyFile],
+    ...(trustedCaFile === undefined ? [] : ['--trusted-ca-file', trustedCaFile]),
+    ...(clientCertAuth ? ['--client-cert-auth'] : []),
+  ];
+}
+
+async function isHealthy(url: string): Promise<boolean> {
   try {
-    const response = await fetch(`http://${host}:${port}/health`);
+    const response = await fetch(`${url}/health`);
     return (await response.text()).includes('true');
   } catch {
     // Nobody listens yet.

@@ -17,6 +17,8 @@ const headers = encodeHeaders({ ':status': '200', 'content-type': 'application/o
 
 /** Requests of it are never answered to the end. */
 export const heldPath = '/held';
+/** After one for it the connection takes no more. */
+export const retirePath = '/retire';
 
 /** Answers each request with its body, and with trailers: its path and its header `x-echo`. */
 export async function startEchoServer(t: Scope): Promise<EchoServer> {
@@ -26,12 +28,11 @@ export async function startEchoServer(t: Scope): Promise<EchoServer> {
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => {});
-    new ServerConnection(
-      socket,
-      flushes,
-      (stream) => echo(stream, streams),
-      () => sockets.delete(socket),
-    );
+    const onStream = (stream: ServerStream) => {
+      echo(stream, streams);
+      if (stream.headers.get(':path') === retirePath) connection.retire();
+    };
+    const connection = new ServerConnection(socket, flushes, onStream, () => sockets.delete(socket));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
