@@ -2,6 +2,16 @@
 import { chmod, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
+/** What dockerode needs for engines behind SSH, and for BuildKit: half of what an agent would load before it is heard. */
+const neverUsed = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs)$/;
+const leaveOut = {
+  name: 'leave-out',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: neverUsed }, ({ path }) => ({ path, namespace: 'left-out' }));
+    onLoad({ filter: /./, namespace: 'left-out' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
 await rm('dist', { recursive: true, force: true });
 await build({
   // The services are loaded by the CLI; as entries of their own they keep their names.
@@ -23,9 +33,9 @@ await build({
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
-  // dockerode pulls in ssh2 and grpc, which load native parts by path; pino starts worker threads by path.
-  // fastify's schema compilers write code that requires their parts by name.
-  external: ['dockerode', 'pino', 'fastify'],
+  plugins: [leaveOut],
+  // pino starts worker threads by path; fastify's schema compilers write code that requires their parts by name.
+  external: ['pino', 'fastify'],
   logLevel: 'warning',
 });
 await chmod('dist/flotilla.js', 0o755);

@@ -7,6 +7,9 @@ import { runCommand } from '../../shared/embedded/runCommand.ts';
 const timeoutMs = 60_000;
 const shutDownProgram = fileURLToPath(new URL('shutDown.pl', import.meta.url));
 
+/** Most of it at once; others write meanwhile, so that it may be too much, and what is left is taken as far as it goes. */
+const fillProgram = 'fallocate --length "$1" "$2" 2>/dev/null; cat /dev/zero >"$2.rest" 2>/dev/null; true';
+
 export class Disk {
   /** Where it is mounted. */
   readonly dir: string;
@@ -38,12 +41,8 @@ export class Disk {
   async fill(): Promise<void> {
     const { bavail, bsize } = await statfs(this.dir);
     if (bavail === 0) return;
-    // What others take meanwhile is not there to be taken.
     const most = String(Math.max(1, bavail - 4) * bsize);
-    await runCommand('fallocate', ['--length', most, this.#filler()], { timeoutMs });
-    await runCommand('sh', ['-c', 'cat /dev/zero >"$1" 2>/dev/null || true', 'sh', `${this.#filler()}.rest`], {
-      timeoutMs,
-    });
+    await runCommand('sh', ['-c', fillProgram, 'sh', most, this.#filler()], { timeoutMs });
   }
 
   async empty(): Promise<void> {

@@ -10,7 +10,7 @@ import { differences } from './checks/reality.ts';
 import type { Fault, Strike, Weather } from './faults/fault.ts';
 import type { Lab } from './lab.ts';
 import type { LabReport } from './report.ts';
-import { watchStarvation } from './starvation.ts';
+import { type StarvationWatch, watchStarvation } from './starvation.ts';
 import { awaitWhole } from './whole.ts';
 import { type CommandRecord, commandUnit } from './workload/commandStream.ts';
 import { missingKeys, putKeys } from './workload/keyStream.ts';
@@ -47,7 +47,7 @@ export async function runLab(lab: Lab, options: RunOptions): Promise<LabReport> 
   // Until leases have become used to it, they may run out of it.
   const change = weather && { name: weather.name, what: 'all links', machines: [], leases: true, from, to: Date.now() };
   progress(`${register.length} units run; faults strike for ${Math.round(options.durationMs / 1000)} s`);
-  const struck = await strikeInTurn(lab, register, options);
+  const struck = await strikeInTurn(lab, register, { ...options, starvation });
   progress('the faults are over; comparing what was acknowledged, what the log says, and what runs');
   // The whole log is read now, which would fill slow links.
   await weather?.end();
@@ -98,9 +98,12 @@ interface Struck {
 }
 
 /** One fault after the other, each when the one before is over and all is well again. */
-async function strikeInTurn(lab: Lab, register: readonly LabUnit[], options: RunOptions): Promise<Struck> {
-  const { random, faults, progress } = options;
-  const end = performance.now() + options.durationMs;
+async function strikeInTurn(
+  lab: Lab,
+  register: readonly LabUnit[],
+  { random, durationMs, faults, progress, starvation }: RunOptions & { starvation: StarvationWatch },
+): Promise<Struck> {
+  const end = performance.now() + durationMs;
   const struck: Struck = { faults: [], recoveriesMs: [], problems: [] };
   for (let turn = 0; performance.now() < end; turn++) {
     const fault = faults[turn % faults.length];
@@ -108,7 +111,7 @@ async function strikeInTurn(lab: Lab, register: readonly LabUnit[], options: Run
     const strike = await fault.aim(lab, random);
     const from = Date.now();
     const name = fault.name;
-    await hold(strike);
+    await hold(strike, starvation);
     const { missing, afterMs } = await awaitWhole(lab, register, wholeTimeoutMs);
     struck.faults.push({ name, ...strike, from, to: Date.now() });
     struck.recoveriesMs.push(afterMs);
@@ -120,10 +123,10 @@ async function strikeInTurn(lab: Lab, register: readonly LabUnit[], options: Run
   return struck;
 }
 
-async function hold(strike: Strike): Promise<void> {
-  await strike.begin();
-  await sleep(strike.holdMs);
-  await strike.heal();
+async function hold({ begin, holdMs, heal, startsInTime }: Strike, starvation: StarvationWatch): Promise<void> {
+  await begin();
+  await sleep(holdMs);
+  await Promise.all([heal(), ...(startsInTime ? [starvation.tryStart()] : [])]);
 }
 
 async function reckon(

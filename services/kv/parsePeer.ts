@@ -1,5 +1,5 @@
 /** What stores say to each other. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KvError, LeaseId } from '../../shared/domain/kv.ts';
 import { decodeJson } from '../../shared/protocol/json.ts';
 import type { KvMember } from './kvService.ts';

@@ -126,7 +126,7 @@ export async function main(options: NodeOptions): Promise<number> {
     onActive: (unit, active) => announcer.update(unit, active),
     clock: systemClock,
     bootedAt: systemClock.monotonicNow() - uptime() * 1000,
-    localZone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
+    localZone: () => new Intl.DateTimeFormat().resolvedOptions().timeZone,
     random: Math.random,
     newInvocation: () => randomBytes(16).toString('hex'),
     sockets: new SocketSite(options.directory),

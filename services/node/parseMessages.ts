@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ExecInput, ExecRequest } from '../../shared/protocol/exec.ts';
 import { decodeJson } from '../../shared/protocol/json.ts';
 import type { ActivityRequest, Assignment, HeartbeatReply, JournalRequest } from '../../shared/protocol/node.ts';

@@ -87,11 +87,11 @@ const services: Record<string, string[]> = {
     ...stops,
     ...atMost(2),
   ],
-  'starts-slowly': ['Type=oneshot', 'TimeoutStartSec=1', `ExecStart=${say('main', stays)}`, ...stops],
-  'prepares-slowly': ['TimeoutStartSec=1', `ExecStartPre=${say('pre', stays)}`, `ExecStart=${say('main')}`, ...stops],
-  'runs-out': ['RuntimeMaxSec=1', `ExecStart=${say('main', stays)}`, ...stops],
+  'starts-slowly': ['Type=oneshot', 'TimeoutStartSec=3', `ExecStart=${say('main', stays)}`, ...stops],
+  'prepares-slowly': ['TimeoutStartSec=3', `ExecStartPre=${say('pre', stays)}`, `ExecStart=${say('main')}`, ...stops],
+  'runs-out': ['RuntimeMaxSec=3', `ExecStart=${say('main', stays)}`, ...stops],
   'stops-slowly': [
-    'TimeoutStopSec=1',
+    'TimeoutStopSec=3',
     `ExecStart=${say('main', 'trap "" TERM; while :; do sleep 0.1; done')}`,
     ...stops,
   ],
@@ -103,46 +103,46 @@ const services: Record<string, string[]> = {
   'aborts-its-start': [
     'Type=notify',
     'NotifyAccess=all',
-    'TimeoutStartSec=1',
+    'TimeoutStartSec=3',
     'TimeoutStartFailureMode=abort',
     `ExecStart=${say('main', stays)}`,
     ...stops,
   ],
   'kills-its-start': [
     'Type=oneshot',
-    'TimeoutStartSec=1',
+    'TimeoutStartSec=3',
     'TimeoutStartFailureMode=kill',
     `ExecStart=${say('main', 'trap "" TERM; while :; do sleep 0.1; done')}`,
     ...stops,
   ],
   'aborts-after-its-start': [
-    'TimeoutStartSec=1',
+    'TimeoutStartSec=3',
     'TimeoutStartFailureMode=abort',
     `ExecStart=${say('main', stays)}`,
     `ExecStartPost=${saySecond('post', stays)}`,
     ...stops,
   ],
   'aborts-its-stop': [
-    'TimeoutStopSec=1',
+    'TimeoutStopSec=3',
     'TimeoutStopFailureMode=abort',
     `ExecStart=${say('main', 'trap "" TERM; while :; do sleep 0.1; done')}`,
     ...stops,
   ],
   'kills-its-stop': [
-    'TimeoutStopSec=1',
+    'TimeoutStopSec=3',
     'TimeoutStopFailureMode=kill',
     `ExecStart=${say('main', 'trap "" TERM; while :; do sleep 0.1; done')}`,
     `ExecStop=${say('stop', stays)}`,
     `ExecStopPost=${say('stop-post')}`,
   ],
-  'asks-slowly': ['TimeoutStopSec=1', `ExecStart=${say('main', stays)}`, `ExecStop=${say('stop', stays)}`],
+  'asks-slowly': ['TimeoutStopSec=3', `ExecStart=${say('main', stays)}`, `ExecStop=${say('stop', stays)}`],
   'is-ready': [
     'Type=notify',
     'NotifyAccess=all',
     `ExecStart=${say('main', 'systemd-notify --ready; sleep 1000')}`,
     ...stops,
   ],
-  'is-never-ready': ['Type=notify', 'TimeoutStartSec=1', `ExecStart=${say('main', stays)}`, ...stops],
+  'is-never-ready': ['Type=notify', 'TimeoutStartSec=3', `ExecStart=${say('main', stays)}`, ...stops],
   'says-nothing': ['Type=notify', `ExecStart=${say('main')}`, ...stops],
   hangs: [
     'Type=notify',
@@ -162,22 +162,22 @@ const services: Record<string, string[]> = {
   ],
   'outlives-its-stop': [
     'Type=oneshot',
-    'TimeoutStartSec=1',
-    'TimeoutStopSec=1',
+    'TimeoutStartSec=3',
+    'TimeoutStopSec=3',
     'SendSIGKILL=no',
     'Restart=on-failure',
     'RestartSec=1ms',
-    `ExecStart=${say('main', 'trap "" TERM; sleep 4 & wait; wait; sleep 4')}`,
+    `ExecStart=${say('main', 'trap "" TERM; sleep 30 & wait; wait; sleep 30')}`,
     ...stops,
   ],
   // Nobody ends its main process: it is waited for, where there is ExecStopPost=, and then given up.
-  'kills-nothing': ['KillMode=none', 'TimeoutStopSec=1', `ExecStart=${say('main', stays)}`, ...stops],
+  'kills-nothing': ['KillMode=none', 'TimeoutStopSec=3', `ExecStart=${say('main', stays)}`, ...stops],
   'kills-nothing-at-once': ['KillMode=none', `ExecStart=${say('main', stays)}`],
-  'kills-nothing-late': ['KillMode=none', 'Type=oneshot', 'TimeoutSec=1', `ExecStart=${say('main', stays)}`, ...stops],
+  'kills-nothing-late': ['KillMode=none', 'Type=oneshot', 'TimeoutSec=3', `ExecStart=${say('main', stays)}`, ...stops],
   'kills-nothing-and-restarts': [
     'KillMode=none',
-    'RuntimeMaxSec=1',
-    'TimeoutStopSec=1',
+    'RuntimeMaxSec=3',
+    'TimeoutStopSec=3',
     'Restart=always',
     `ExecStart=${say('main', stays)}`,
     ...stops,
@@ -185,8 +185,8 @@ const services: Record<string, string[]> = {
   ],
   'ends-while-it-is-not-killed': [
     'KillMode=none',
-    'RuntimeMaxSec=1',
-    `ExecStart=${say('main', 'sleep 5; exit 3')}`,
+    'RuntimeMaxSec=3',
+    `ExecStart=${say('main', 'sleep 8; exit 3')}`,
     ...stops,
   ],
   'stops-itself-killing-nothing': [
@@ -195,24 +195,24 @@ const services: Record<string, string[]> = {
     `ExecStop=/bin/sh -c 'kill $MAINPID; while kill -0 $MAINPID 2>/dev/null; do sleep 0.02; done'`,
     `ExecStopPost=${say('stop-post')}`,
   ],
-  'forgives-a-late-oneshot': ['Type=oneshot', 'TimeoutStartSec=1', `ExecStart=-${say('main', stays)}`, ...stops],
+  'forgives-a-late-oneshot': ['Type=oneshot', 'TimeoutStartSec=3', `ExecStart=-${say('main', stays)}`, ...stops],
   'forgives-a-late-end': [
     'Type=oneshot',
-    'TimeoutStartSec=1',
+    'TimeoutStartSec=3',
     `ExecStart=-${say('a', 'trap "exit 5" TERM; sleep 1000 & wait')}`,
     `ExecStart=${say('b', 'exit 4')}`,
     ...stops,
   ],
   'forgives-a-late-step': [
     'Type=oneshot',
-    'TimeoutStartSec=1',
+    'TimeoutStartSec=3',
     `ExecStart=-${say('a', stays)}`,
     `ExecStart=${say('b')}`,
     ...stops,
   ],
   'kills-a-late-step': [
     'Type=oneshot',
-    'TimeoutStartSec=1',
+    'TimeoutStartSec=3',
     'TimeoutStartFailureMode=kill',
     `ExecStart=-${say('a', stays)}`,
     `ExecStart=${say('b')}`,
@@ -220,21 +220,21 @@ const services: Record<string, string[]> = {
   ],
   'kills-not-its-start': [
     'Type=oneshot',
-    'TimeoutSec=1',
+    'TimeoutSec=3',
     'TimeoutStartFailureMode=kill',
     'SendSIGKILL=no',
-    `ExecStart=${say('main', 'trap "" TERM; sleep 4 & wait; wait; sleep 4')}`,
+    `ExecStart=${say('main', 'trap "" TERM; sleep 30 & wait; wait; sleep 30')}`,
     ...stops,
   ],
   'forgives-what-prepares-slowly': [
-    'TimeoutStartSec=1',
+    'TimeoutStartSec=3',
     `ExecStartPre=-${say('pre', stays)}`,
     `ExecStart=${say('main')}`,
     ...stops,
   ],
-  'forgives-a-late-start': ['Type=notify', 'TimeoutStartSec=1', `ExecStart=-${say('main', stays)}`, ...stops],
+  'forgives-a-late-start': ['Type=notify', 'TimeoutStartSec=3', `ExecStart=-${say('main', stays)}`, ...stops],
   'forgives-a-late-stop': [
-    'TimeoutStopSec=1',
+    'TimeoutStopSec=3',
     `ExecStart=-${say('main', 'trap "" TERM; while :; do sleep 0.1; done')}`,
     ...stops,
   ],
@@ -258,7 +258,7 @@ const services: Record<string, string[]> = {
   'forks-and-lacks-pid': [
     'Type=forking',
     'PIDFile=/nonexistent',
-    'TimeoutStartSec=1',
+    'TimeoutStartSec=3',
     `ExecStart=${say('main', 'sleep 1000 & exit 0')}`,
     ...stops,
   ],
@@ -359,7 +359,7 @@ async function watchLives(
   const started = await until(
     'all services have come to rest, or run',
     () => settled((service, shown) => isOver(shown) || (lasting.includes(service) && runs(shown))),
-    30_000,
+    60_000,
   );
   // Of a service without Type=notify it is not known when its command has come to what it says.
   await until('all have said what they are', () =>
@@ -371,7 +371,7 @@ async function watchLives(
   const stopped = await until(
     'all services are stopped',
     () => settled((_, { active }) => active === 'inactive' || active === 'failed'),
-    30_000,
+    60_000,
   );
   const lives = await Promise.all(
     names.map(async (service): Promise<[string, Life]> => {
@@ -454,7 +454,7 @@ function comparable(service: string, { started, stopped, trace }: Life): object 
 
 const firstLine = (text: string) => text.split('\n')[0];
 
-test('services live as under systemd', { skip, timeout: 120_000 }, async (t) => {
+test('services live as under systemd', { skip, timeout: 240_000 }, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'flotilla-lives-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const traces = (of: string) => join(directory, of);

@@ -37,7 +37,7 @@ export interface UnitRegistryOptions {
   /** When the machine was booted, on the monotonic clock, ms; default: now. */
   bootedAt?: number;
   /** Of calendar events that name no time zone; default: UTC. */
-  localZone?: string;
+  localZone?: () => string;
   /** Opens the sockets of socket units; absent: there can be none. */
   sockets?: SocketSite;
   /** For delays by chance; default: none. */
@@ -299,7 +299,7 @@ export class UnitRegistry {
   }
 
   #createTrigger(assigned: AssignedUnit, spec: UnitSpec, rest: UnitReport | null, handlers: UnitHandlers) {
-    const { clock, localZone = 'UTC', random = () => 0, sockets, machine } = this.#options;
+    const { clock, localZone = () => 'UTC', random = () => 0, sockets, machine } = this.#options;
     const isTested = machine !== undefined && spec.conditions.length + spec.asserts.length > 0;
     const { timer, path, socket } = spec;
     const target = (timer ?? path ?? socket)?.unit ?? '';
@@ -313,10 +313,11 @@ export class UnitRegistry {
     };
     // A timer elapses also where the disk is full.
     const remembered = async () => atMost(clock, writeTimeoutMs, this.#options.remembered?.() ?? Promise.resolve());
-    const ofTimer = { bootedAt: this.#bootedAt, localZone, random, remembered };
     let unit: TriggeringUnit;
-    if (timer) unit = createTimer({ ...common, ...ofTimer, timer }, handlers);
-    else if (path) unit = createPath({ ...common, path }, handlers);
+    if (timer) {
+      const ofTimer = { timer, bootedAt: this.#bootedAt, localZone: localZone(), random, remembered };
+      unit = createTimer({ ...common, ...ofTimer }, handlers);
+    } else if (path) unit = createPath({ ...common, path }, handlers);
     else if (socket && sockets) {
       const holder = sockets.holder(assigned.name, socket);
       const opened = createSocket({ ...common, socket, holder }, handlers);

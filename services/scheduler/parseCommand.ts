@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Rejection, reject } from '../../shared/domain/rejection.ts';
 import type { Command } from '../../shared/protocol/commands.ts';
 import { decodeJson } from '../../shared/protocol/json.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { decodeJson } from '../../shared/protocol/json.ts';
 import type { Query } from '../../shared/protocol/queries.ts';
 

@@ -18,6 +18,8 @@ export interface Birth {
   ids: () => string;
   /** Sets what SIGHUP makes it do; resolves when it ends of it: true where it is waited for. */
   onHangUp: (hangUp: () => Promise<boolean>) => void;
+  /** Sets what SIGTERM makes it do. */
+  onTerminate: (terminate: () => void) => void;
 }
 
 export interface Trap {
@@ -47,6 +49,7 @@ export class Actor {
   #life: Life | null = null;
   #link: Link | null = null;
   #hangUp: () => Promise<boolean> = async () => false;
+  #terminate: () => void = () => undefined;
   #births = 0;
   #deaths = 0;
   #pauses = 0;
@@ -87,7 +90,10 @@ export class Actor {
     const onHangUp = (hangUp: () => Promise<boolean>) => {
       this.#hangUp = hangUp;
     };
-    void this.#start({ name, number, life, clock: life.clock, link, ids, onHangUp }).then(
+    const onTerminate = (terminate: () => void) => {
+      this.#terminate = terminate;
+    };
+    void this.#start({ name, number, life, clock: life.clock, link, ids, onHangUp, onTerminate }).then(
       () => this.#ended(life),
       this.#onError,
     );
@@ -111,6 +117,14 @@ export class Actor {
       };
       this.#hangUp().then(end, this.#onError);
     });
+  }
+
+  /** It ends in its own time, and then `onEnded` is called; {@link revive} lets its next life begin. */
+  terminate(onEnded: () => void): void {
+    this.#deaths++;
+    const life = this.#life;
+    life?.run(() => this.#terminate());
+    void life?.over.then(onEnded);
   }
 
   revive(): void {

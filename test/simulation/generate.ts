@@ -40,6 +40,8 @@ export function generateSchedule(seed: number): Schedule {
   actions.push(...handOvers(createRandom(seed ^ 0x516875), schedule));
   actions.push(...fullDisks(createRandom(seed ^ 0xd15c), schedule));
   actions.push(...hangingEngines(createRandom(seed ^ 0xe4619e), schedule));
+  actions.push(...departures(createRandom(seed ^ 0x1eafe), schedule));
+  actions.push(...lostRoutes(createRandom(seed ^ 0x9a57), schedule));
   return { ...schedule, ...(plot ? { plot: plot.name } : {}), actions: actions.toSorted((a, b) => a.atMs - b.atMs) };
 }
 
@@ -72,6 +74,33 @@ function hangingEngines(random: Random, { machines, endMs }: Schedule): TimedAct
     ...{ atMs: 300 + random.integer(endMs - 300), do: 'engineHangs' as const },
     ...{ machine: machineName(1 + random.integer(machines)), forMs: random.pick([500, 2_500, 10_000, 20_000]) },
   }));
+}
+
+/** On some days agents are told to stop and leave, and come again: the same. */
+function departures(random: Random, { machines, endMs }: Schedule): TimedAction[] {
+  if (!random.chance(0.2)) return [];
+  return Array.from({ length: 1 + random.integer(3) }, () => ({
+    ...{ atMs: 1_000 + random.integer(endMs - 1_000), do: 'leave' as const },
+    ...{ machine: machineName(1 + random.integer(machines)), forMs: random.pick([300, 2_500, 10_000]) },
+  }));
+}
+
+/** On some days the route between two servers is lost, now and then: the same. Everybody is a client of one of three. */
+function lostRoutes(random: Random, schedule: Schedule): TimedAction[] {
+  if (!random.chance(0.2)) return [];
+  const servers: [string[], string[], string[]] = [[], [], []];
+  for (const party of [...actorsOf(schedule), ...clientNames]) random.pick(servers).push(party);
+  return Array.from({ length: 1 + random.integer(3) }, () => {
+    const [these, those] = random.pick([
+      [servers[0], servers[1]],
+      [servers[1], servers[2]],
+      [servers[2], servers[0]],
+    ] as const);
+    return {
+      ...{ atMs: 1_000 + random.integer(schedule.endMs - 1_000), do: 'part' as const, these, those },
+      forMs: random.pick([500, 2_500, 10_000, 20_000]),
+    };
+  });
 }
 
 function operation(random: Random, { machines }: Schedule): Operation {
@@ -118,7 +147,7 @@ const faultKinds = [
 
 /** As they are counted. */
 export const kindsOfFaults: readonly string[] = [
-  ...new Set<string>([...faultKinds, 'handOver', 'diskFull', 'engineHangs']),
+  ...new Set<string>([...faultKinds, 'handOver', 'leave', 'diskFull', 'engineHangs', 'part']),
 ].filter((kind) => kind !== 'trap');
 
 /** @param victim whom most of it befalls, so that one trouble of it overlaps with the next; null: anybody. */

@@ -140,6 +140,28 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'an agent leaves before its units have ended',
+    seed: 2,
+    edits: [
+      {
+        file: 'services/node/nodeActor.ts',
+        find: 'await registry.drain(reason);',
+        replace: 'void registry.drain(reason);',
+      },
+    ],
+  },
+  {
+    name: 'a machine is silent while its units end before it leaves',
+    seed: 25,
+    edits: [
+      {
+        file: 'services/node/nodeActor.ts',
+        find: "        // Until everything has stopped the machine is there: nothing of it may be started elsewhere yet.\n        { src: 'heartbeat', ...ofWork },\n",
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'assignments are not published again after an election',
     seed: 22,
     edits: [

@@ -8,7 +8,7 @@ export const logParty = 'log';
 /** What keeps messages of the bus on the log's servers. */
 export const keeperParty = 'log-keeper';
 
-type RoadFault = Extract<Fault, { do: 'deafen' | 'split' | 'weather' }>;
+type RoadFault = Extract<Fault, { do: 'deafen' | 'split' | 'part' | 'weather' }>;
 
 const calmMs = 3;
 
@@ -37,14 +37,14 @@ export class Roads implements Carriage {
 
   /** Servers that have lost each other know nothing of each other's clients. */
   knows(from: string, to: string): boolean {
-    for (const fault of this.#faults) if (fault.do === 'split' && this.#isApart(fault, from, to)) return false;
+    for (const fault of this.#faults) if (areApart(fault, from, to)) return false;
     return true;
   }
 
   /** Whether anything gets from one to the other at all. */
   reaches(from: string, to: string): boolean {
     for (const fault of this.#faults) {
-      if (fault.do === 'split' && this.#isApart(fault, from, to)) return false;
+      if (areApart(fault, from, to)) return false;
       if (fault.do !== 'deafen' || isSpared(fault, from, to)) continue;
       if (fault.direction !== 'down' && fault.actors.includes(from)) return false;
       if (fault.direction !== 'up' && fault.actors.includes(to)) return false;
@@ -74,11 +74,6 @@ export class Roads implements Carriage {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  #isApart({ actors, log }: Extract<RoadFault, { do: 'split' }>, from: string, to: string): boolean {
-    const side = (party: string) => (isOfLog(party) ? log : actors.includes(party) ? 'these' : 'others');
-    return side(from) !== side(to);
-  }
-
   #weather(isLog: boolean): { loss: number; repeat: number; latencyMs: number } {
     const worst = { loss: 0, repeat: 0, latencyMs: calmMs };
     for (const fault of this.#faults) {
@@ -88,6 +83,22 @@ export class Roads implements Carriage {
       worst.latencyMs = Math.max(worst.latencyMs, fault.latencyMs);
     }
     return worst;
+  }
+}
+
+/** Nothing gets from one to the other, and the servers of either know it. */
+function areApart(fault: RoadFault, from: string, to: string): boolean {
+  switch (fault.do) {
+    case 'split': {
+      const side = (party: string) => (isOfLog(party) ? fault.log : fault.actors.includes(party) ? 'these' : 'others');
+      return side(from) !== side(to);
+    }
+    case 'part': {
+      const { these, those } = fault;
+      return (these.includes(from) && those.includes(to)) || (those.includes(from) && these.includes(to));
+    }
+    default:
+      return false;
   }
 }
 

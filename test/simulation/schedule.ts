@@ -42,6 +42,8 @@ export type Fault = { forMs: number } /** Its process dies, and is started again
   | { do: 'crash'; actor: string }
   /** SIGHUP: an agent says that it makes room, and ends; the next one is started when that time is over. */
   | { do: 'handOver'; machine: string }
+  /** SIGTERM: an agent stops its units and leaves the cluster; the next one is started when that time is over. */
+  | { do: 'leave'; machine: string }
   /** SIGSTOP: nothing of it goes on, and then everything at once. */
   | { do: 'pause'; actor: string }
   /**
@@ -55,6 +57,8 @@ export type Fault = { forMs: number } /** Its process dies, and is started again
   | { do: 'deafen'; actors: string[]; direction: 'up' | 'down' | 'both'; only?: 'bus' | 'log' }
   /** These (clients may be among them) and all others are apart; `log`: on which side the log goes on, if on any. */
   | { do: 'split'; actors: string[]; log: 'these' | 'others' | 'neither' }
+  /** Their NATS servers have lost each other: no message gets from these to those, or back, and all reach the log and the others. */
+  | { do: 'part'; these: string[]; those: string[] }
   /** Of every message on the bus and (unless `only`) to the log: shares that are lost and that come twice, and how late they come. */
   | { do: 'weather'; loss: number; repeat: number; latencyMs: number; only?: 'bus' }
   /** The log has no quorum. */

@@ -82,6 +82,9 @@ export function beginStore(
   return endOf(replica, name, onError);
 }
 
+/** Why a machine leaves that is told to. */
+export const sigterm = 'the node got SIGTERM';
+
 export function beginNode(birth: Birth, { logs, onError }: Surroundings, machine: Machine): Promise<unknown> {
   const { name, number, life, clock, link, ids } = birth;
   const report = (error: unknown) => onError(name, error);
@@ -117,6 +120,7 @@ export function beginNode(birth: Birth, { logs, onError }: Surroundings, machine
   const { bus } = link;
   const node = startNode({ facts, bus, assignments, registry, leases, reporter, store, clock, ids, onError: report });
   birth.onHangUp(() => node.handOver());
+  birth.onTerminate(() => node.stop(sigterm));
   return node.ended;
 }
 

@@ -15,7 +15,7 @@ import { startLeaseGuard } from './leaseGuard.ts';
 import { Machine, type RunningMain } from './machine.ts';
 import { keeperParty, Roads } from './roads.ts';
 import { clientNames, type Fault, machineName, nodeOf, type Operation, type Schedule } from './schedule.ts';
-import { beginNode, beginScheduler, beginStore, type Logs, type ServingStore } from './startActors.ts';
+import { beginNode, beginScheduler, beginStore, type Logs, type ServingStore, sigterm } from './startActors.ts';
 import { Trace } from './trace.ts';
 import { isLeased } from './units.ts';
 
@@ -59,6 +59,8 @@ export class World {
   readonly #awaited = new Set<string>();
   /** Machines whose agents make room, which the leader of that epoch has heard, and until when it waits for the next, ms. */
   readonly #makingRoom = new Map<string, { epoch: number; untilMs: number }>();
+  /** Machines whose agents were told to stop all units, and to leave. */
+  readonly #leaving = new Set<string>();
   /** Until when some fault goes on, or explains what happens, ms. */
   #troubledUntilMs = 0;
   readonly #over = new AbortController();
@@ -84,6 +86,7 @@ export class World {
       onEvent: (event) => {
         this.coverage.event(event);
         if (event.type === 'MachineJoined') this.#awaited.delete(event.machine);
+        if (event.type === 'MachineLeft' && event.reason === sigterm) this.#checkEmpty(event.machine);
       },
       note,
     });
@@ -97,6 +100,7 @@ export class World {
     for (const machine of this.machines) {
       addActor(nodeOf(machine.id), true, (birth) => {
         this.#makingRoom.delete(machine.id);
+        this.#leaving.delete(machine.id);
         return beginNode(birth, surroundings, machine);
       });
       const onKill = () => note('leased units killed by the guard');
@@ -225,7 +229,8 @@ export class World {
       ended: (main, exit) => {
         const how = exit.kind === 'exited' ? `exit ${exit.code}` : exit.kind === 'killed' ? exit.signal : exit.reason;
         this.tell(`${main.unit} ends on ${id}: ${how}`);
-        if (exit.kind === 'killed' && !this.audit.mayStop(main) && !this.#mayEndLease(main))
+        const isTold = this.audit.mayStop(main) || this.#leaving.has(id);
+        if (exit.kind === 'killed' && !isTold && !this.#mayEndLease(main))
           this.violate('no healthy unit is stopped', `${main.unit} on ${id} (token ${main.process.token}): ${how}`);
       },
     });
@@ -256,6 +261,13 @@ export class World {
         this.violate('a unit that is moved does not run twice', `${main.unit} runs ${tokens}`);
       }
     }
+  }
+
+  /** Who says that it leaves has stopped everything: what ran there is started elsewhere at once. */
+  #checkEmpty(id: string): void {
+    const machine = this.machines.find((one) => one.id === id);
+    for (const main of machine?.mains.values() ?? [])
+      if (!machine?.wasOutOfReach(main)) this.violate('who leaves has stopped its units', `${main.unit} runs on ${id}`);
   }
 
   /** By the machine's own record and clock the unit's lease has run out, and there was trouble for which it may. */
@@ -314,6 +326,15 @@ export class World {
           nodeOf(fault.machine),
         );
       }
+      case 'leave': {
+        const node = this.actors.get(nodeOf(fault.machine));
+        const tell = () => {
+          this.#leaving.add(fault.machine);
+          // Until then it has to be heard.
+          node?.terminate(() => this.#awaited.add(fault.machine));
+        };
+        return effect(tell, () => node?.revive());
+      }
       case 'pause': {
         const actor = this.actors.get(fault.actor);
         return effect(
@@ -366,6 +387,12 @@ export class World {
           () => roads.end(fault),
           // Who leads may not have heard the others.
           ...(fault.actors.some((actor) => actor.startsWith('scheduler')) ? [everybody] : fault.actors),
+        );
+      case 'part':
+        return effect(
+          () => roads.begin(fault),
+          () => roads.end(fault),
+          ...[...unheard(fault.these, fault.those), ...unheard(fault.those, fault.these)],
         );
       case 'split':
       case 'weather':
@@ -443,6 +470,11 @@ function endsAgent(fault: Fault, machine: string): boolean {
     ((fault.do === 'power' || fault.do === 'handOver') && fault.machine === machine) ||
     (fault.do === 'crash' && fault.actor === nodeOf(machine))
   );
+}
+
+/** Those of `these` that a scheduler among `those` does not hear. */
+function unheard(these: readonly string[], those: readonly string[]): readonly string[] {
+  return those.some((actor) => actor.startsWith('scheduler')) ? these : [];
 }
 
 function countedSnapshots(snapshots: SnapshotStore, note: (what: Situation) => void): SnapshotStore {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KvError } from '../../../shared/domain/kv.ts';
 import { type KvBatch, mostBatched } from '../../../shared/protocol/kv.ts';
 import { keyRange, lease, operations, parseAs } from './parseParts.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KvError } from '../../../shared/domain/kv.ts';
 import { decodeJson } from '../../../shared/protocol/json.ts';
 

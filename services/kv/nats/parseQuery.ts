@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KvError } from '../../../shared/domain/kv.ts';
 import type { KvQuery } from '../../../shared/protocol/kv.ts';
 import { lease, parseAs, range, txn } from './parseParts.ts';

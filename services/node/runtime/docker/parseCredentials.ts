@@ -1,5 +1,5 @@
 /** The shapes of docker's `config.json`, as far as it is about registries, and of what a credential helper prints. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const text = z.string().optional();
 const configFile = z.object({
