@@ -9,6 +9,7 @@ import { clusterRoutes } from './cluster.ts';
 import { defaultLimits, type EtcdContext, type EtcdLimits } from './context.ts';
 import { electionRoutes } from './election.ts';
 import { refuse } from './errors.ts';
+import { createGateway } from './gateway/gateway.ts';
 import { createGrpcServer } from './grpc/grpcServer.ts';
 import type { CallEnvironment } from './grpc/route.ts';
 import { healthRoutes } from './health.ts';
@@ -63,9 +64,11 @@ const lastWordsMs = 500;
  */
 export async function startEtcdServer(options: EtcdServerOptions): Promise<EtcdServer> {
   const context = contextOf(options);
-  const grpc = createGrpcServer(routesOf(context), environmentOf(context));
+  const [routes, environment] = [routesOf(context), environmentOf(context)];
+  const grpc = createGrpcServer(routes, environment);
+  const gateway = createGateway(routes, environment);
   const http = createHttpServer((request, response) => {
-    answerHttp(context, request, response).catch((error: unknown) => {
+    answerHttp({ ...context, gateway }, request, response).catch((error: unknown) => {
       context.onError(error);
       response.destroy();
     });

@@ -1,12 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { EtcdContext } from './context.ts';
+import type { Gateway } from './gateway/gateway.ts';
 
 /** etcd's cluster version: the release line whose API this is. */
 const clusterVersion = '3.5.0';
 
-/** The plain HTTP paths that etcd has on its client port. */
-export async function answerHttp(context: EtcdContext, request: IncomingMessage, response: ServerResponse) {
+/** What etcd has on its client port for who speaks HTTP/1.1: some paths of its own, and the gateway. */
+export async function answerHttp(
+  { gateway, ...context }: EtcdContext & { gateway: Gateway },
+  request: IncomingMessage,
+  response: ServerResponse,
+) {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+  if (await gateway(request, response, pathname)) return;
   if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'text/plain', 'only GET\n');
   switch (pathname) {
     case '/version':

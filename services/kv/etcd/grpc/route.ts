@@ -1,4 +1,6 @@
 import type { ServerStream } from '../http2/serverStream.ts';
+import type { Codec, Sendable } from '../wire/codec.ts';
+import type { Call } from './call.ts';
 import { GrpcCode, GrpcStatus } from './grpcStatus.ts';
 
 /** What calls have in common: limits, and who is told of bugs. */
@@ -16,10 +18,26 @@ export interface CallEnvironment {
   onError(error: unknown): void;
 }
 
+/** A client that makes a call in another way than over gRPC, and has said all that it has to say. */
+export interface Peer extends Call {
+  /** Its requests as gRPC sends them; a status: they are none of that kind. */
+  requests<Request>(codec: Codec<Request>): readonly Buffer[] | GrpcStatus;
+  /** False: it does not read as fast; wait for `onDrain` before sending more. */
+  send<Response>(codec: Codec<Response>, response: Sendable<Response>): boolean;
+  onDrain(listener: () => void): void;
+  /** Ends the call; without a status it ended well. */
+  end(status?: GrpcStatus): void;
+}
+
 /** One remote procedure and how its calls are answered. */
 export interface Route {
   path: string;
+  /** Whether its answer is a stream. */
+  streams: boolean;
+  /** Over gRPC. */
   open(stream: ServerStream, environment: CallEnvironment): void;
+  /** In any other way. */
+  converse(peer: Peer, environment: CallEnvironment): Promise<void>;
 }
 
 /**

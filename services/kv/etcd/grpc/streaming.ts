@@ -4,7 +4,7 @@ import { HttpCall, type StreamCall } from './call.ts';
 import { FrameReader } from './frameReader.ts';
 import { GrpcCode, GrpcStatus } from './grpcStatus.ts';
 import { frameOf, respondStatus, responseHeaders, trailersOf } from './respond.ts';
-import { type CallEnvironment, frameOverheadBytes, internalError, type Route } from './route.ts';
+import { type CallEnvironment, frameOverheadBytes, internalError, type Peer, type Route } from './route.ts';
 import { decode } from './unary.ts';
 
 /** What a call whose answer is a stream does with what its client sends. */
@@ -22,6 +22,7 @@ export function streaming<Request, Response>(
 ): Route {
   return {
     path: method.path,
+    streams: true,
     open(stream, environment) {
       const call = createStreamCall(stream, environment, method.response);
       try {
@@ -31,6 +32,36 @@ export function streaming<Request, Response>(
         call.end(internalError);
       }
     },
+    async converse(peer, environment) {
+      const messages = peer.requests(method.request);
+      if (messages instanceof GrpcStatus) return peer.end(messages);
+      try {
+        const handler = begin(callOf(peer, method.response));
+        for (const message of messages) {
+          const request = decode(method.request, message, environment);
+          if (request instanceof GrpcStatus) return peer.end(request);
+          await handler.message(request);
+        }
+        handler.end?.();
+      } catch (error) {
+        environment.onError(error);
+        peer.end(internalError);
+      }
+    },
+  };
+}
+
+function callOf<Response>(peer: Peer, codec: Codec<Response>): StreamCall<Response> {
+  return {
+    user: peer.user,
+    metadata: (name) => peer.metadata(name),
+    get closed() {
+      return peer.closed;
+    },
+    onClosed: (listener) => peer.onClosed(listener),
+    send: (message) => peer.send(codec, message),
+    onDrain: (listener) => peer.onDrain(listener),
+    end: (status) => peer.end(status),
   };
 }
 

@@ -22,6 +22,7 @@ export function unary<Request, Response>(
 ): Route {
   return {
     path: method.path,
+    streams: false,
     open(stream, environment) {
       receiveOne(stream, environment, (message) => {
         const request = decode(method.request, message, environment);
@@ -33,6 +34,26 @@ export function unary<Request, Response>(
           handle(request, new HttpCall(stream, environment)),
         );
       });
+    },
+    async converse(peer, environment) {
+      const messages = peer.requests(method.request);
+      if (messages instanceof GrpcStatus) return peer.end(messages);
+      const message = messages[0] ?? Buffer.alloc(0);
+      const request = decode(method.request, message, environment);
+      if (request instanceof GrpcStatus) return peer.end(request);
+      const full = environment.enter(message.length);
+      if (full !== null) return peer.end(full);
+      try {
+        const response = await handle(request, peer);
+        if (response instanceof GrpcStatus) return peer.end(response);
+        peer.send(method.response, response);
+        peer.end();
+      } catch (error) {
+        environment.onError(error);
+        peer.end(internalError);
+      } finally {
+        environment.leave(message.length);
+      }
     },
   };
 }

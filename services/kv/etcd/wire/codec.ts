@@ -1,3 +1,4 @@
+import type { JsonFields } from './jsonFields.ts';
 import type { ProtoReader } from './protoReader.ts';
 import type { ProtoWriter } from './protoWriter.ts';
 
@@ -13,6 +14,8 @@ export interface Codec<T> {
   /** Reads to the end of the reader's current message. */
   read(reader: ProtoReader): T;
   write(writer: ProtoWriter, message: Sendable<T>): void;
+  /** How it looks in JSON. */
+  readonly json: () => JsonFields;
 }
 
 /** One remote procedure. */
