@@ -144,7 +144,7 @@ export const mutants: readonly Mutant[] = [
     seed: 2,
     edits: [
       {
-        file: 'services/node/nodeActor.ts',
+        file: 'services/node/nodeWork.ts',
         find: 'await registry.drain(reason);',
         replace: 'void registry.drain(reason);',
       },
@@ -254,7 +254,7 @@ export const mutants: readonly Mutant[] = [
     seed: 3,
     edits: [
       {
-        file: 'services/node/nodeActor.ts',
+        file: 'services/node/nodeWork.ts',
         find: 'leases.renew(sentAt);',
         replace: 'leases.renew(Math.max(sentAt, clock.monotonicNow()));',
       },

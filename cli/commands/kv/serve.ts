@@ -1,5 +1,4 @@
 import { getHeapStatistics } from 'node:v8';
-import type { KvOptions } from '../../../services/kv/main.ts';
 import { findServiceEndpoint } from '../../endpoint.ts';
 import { UsageError } from '../../errors.ts';
 import { parseListen } from '../../listen.ts';
@@ -41,8 +40,8 @@ export async function serve({ options, io }: Invocation): Promise<number> {
   });
 }
 
-/** @throws {UsageError} some of what belongs together is missing. */
-function tlsOf(options: Options): Pick<KvOptions, 'tls'> {
+/** The store's option `tls`, or nothing. @throws {UsageError} some of what belongs together is missing. */
+function tlsOf(options: Options) {
   const [certFile, keyFile, trustedCaFile] = (['certFile', 'keyFile', 'trustedCaFile'] as const).map((name) =>
     options.text(name),
   );
