@@ -73,7 +73,7 @@ function jsonKind(field: protobuf.Field): string {
   if (resolvedType instanceof protobuf.Type) return `json${resolvedType.name}`;
   if (resolvedType instanceof protobuf.Enum) return enumName(resolvedType);
   if (!type.endsWith('64')) return type === 'bytes' || type === 'string' || type === 'bool' ? `'${type}'` : `'int32'`;
-  return isText(field) ? `'int64 as text'` : `'int64'`;
+  return isText(field) ? `'${type} as text'` : `'${type}'`;
 }
 
 function messageText(type: protobuf.Type): string {

@@ -23,7 +23,6 @@ export function acceptConnection(
     socket.off('data', listen);
     socket.pause();
     socket.setTimeout(0, ignore);
-    socket.off('timeout', ignore);
     socket.unshift(seen);
     if (isHttp2) return http2(socket);
     http1(socket);

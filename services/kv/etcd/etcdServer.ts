@@ -1,4 +1,3 @@
-import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { atMost, type Clock } from '../../../shared/clock/clock.ts';
 import type { KvService } from '../kvService.ts';
@@ -13,6 +12,7 @@ import { createGateway } from './gateway/gateway.ts';
 import { createGrpcServer } from './grpc/grpcServer.ts';
 import type { CallEnvironment } from './grpc/route.ts';
 import { healthRoutes } from './health.ts';
+import { createHttp1Server } from './http1Server.ts';
 import { answerHttp } from './httpPaths.ts';
 import { kvRoutes } from './kv.ts';
 import { leaseRoutes } from './lease.ts';
@@ -59,28 +59,26 @@ const defaultVersion = '3.5.21';
 const lastWordsMs = 500;
 
 /**
- * Serves etcd v3's API (gRPC, and the plain HTTP paths) on one port. Rejects when it cannot listen.
+ * Serves etcd v3's API on one port: gRPC, the gateway, and the plain HTTP paths. Rejects when it cannot listen.
  * @throws {TlsFilesError}
  */
 export async function startEtcdServer(options: EtcdServerOptions): Promise<EtcdServer> {
   const context = contextOf(options);
   const [routes, environment] = [routesOf(context), environmentOf(context)];
   const grpc = createGrpcServer(routes, environment);
-  const gateway = createGateway(routes, environment);
-  const http = createHttpServer((request, response) => {
-    answerHttp({ ...context, gateway }, request, response).catch((error: unknown) => {
+  const gateway = createGateway({ routes, environment, clock: context.clock });
+  const http = createHttp1Server((request, response) => {
+    answerHttp(context, gateway, request, response).catch((error: unknown) => {
       context.onError(error);
       response.destroy();
     });
   });
+  // With TLS the second ones are within the first.
   const [connected, speaking] = [new Set<Socket>(), new Set<Socket>()];
   const userOf = (socket: Socket) => (options.tls?.clientCertAuth ? commonNameOf(socket) : undefined);
   const onSocket = (socket: Socket) => {
     keepWhileOpen(speaking, socket);
-    acceptConnection(socket, {
-      http1: () => void http.emit('connection', socket),
-      http2: () => grpc.accept(socket, userOf(socket)),
-    });
+    acceptConnection(socket, { http1: http.accept, http2: () => grpc.accept(socket, userOf(socket)) });
   };
   const server = await createListener(options, onSocket);
   server.on('connection', (socket) => keepWhileOpen(connected, socket));
@@ -89,7 +87,7 @@ export async function startEtcdServer(options: EtcdServerOptions): Promise<EtcdS
   const retire = () => {
     if (server.listening) server.close();
     grpc.retire();
-    http.close();
+    http.retire();
   };
   return {
     port: (server.address() as AddressInfo).port,

@@ -1,28 +1,32 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { EtcdContext } from './context.ts';
 import type { Gateway } from './gateway/gateway.ts';
+import { sendJson, sendText } from './httpResponses.ts';
 
 /** etcd's cluster version: the release line whose API this is. */
 const clusterVersion = '3.5.0';
 
 /** What etcd has on its client port for who speaks HTTP/1.1: some paths of its own, and the gateway. */
 export async function answerHttp(
-  { gateway, ...context }: EtcdContext & { gateway: Gateway },
+  context: EtcdContext,
+  gateway: Gateway,
   request: IncomingMessage,
   response: ServerResponse,
-) {
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+): Promise<void> {
+  const base = 'http://localhost';
+  if (!URL.canParse(request.url ?? '', base)) return sendText(response, 400, 'text/plain', 'no such path\n');
+  const { pathname, searchParams } = new URL(request.url ?? '', base);
   if (await gateway(request, response, pathname)) return;
-  if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'text/plain', 'only GET\n');
+  if (request.method !== 'GET' && request.method !== 'HEAD') return sendText(response, 405, 'text/plain', 'only GET\n');
   switch (pathname) {
     case '/version':
       return sendJson(response, 200, { etcdserver: context.version, etcdcluster: clusterVersion });
     case '/health':
       return answerHealth(context, searchParams, response);
     case '/metrics':
-      return send(response, 200, 'text/plain; version=0.0.4', metricsOf(context));
+      return sendText(response, 200, 'text/plain; version=0.0.4', metricsOf(context));
     default:
-      return send(response, 404, 'text/plain', '404 page not found\n');
+      return sendText(response, 404, 'text/plain', '404 page not found\n');
   }
 }
 
@@ -67,12 +71,4 @@ const startedAt = Math.round(performance.timeOrigin / 1000);
 function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
-}
-
-function sendJson(response: ServerResponse, status: number, body: object): void {
-  send(response, status, 'application/json', `${JSON.stringify(body)}\n`);
-}
-
-function send(response: ServerResponse, status: number, type: string, body: string): void {
-  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
 }

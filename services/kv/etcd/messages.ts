@@ -2746,10 +2746,10 @@ const jsonPermission = (): JsonFields => [
 ];
 
 const jsonResponseHeader = (): JsonFields => [
-  ['cluster_id', 'clusterId', 'int64 as text'],
-  ['member_id', 'memberId', 'int64 as text'],
+  ['cluster_id', 'clusterId', 'uint64 as text'],
+  ['member_id', 'memberId', 'uint64 as text'],
   ['revision', 'revision', 'int64'],
-  ['raft_term', 'raftTerm', 'int64'],
+  ['raft_term', 'raftTerm', 'uint64'],
 ];
 
 const jsonRangeRequest = (): JsonFields => [
@@ -2937,7 +2937,7 @@ const jsonLeaseLeasesResponse = (): JsonFields => [
 ];
 
 const jsonMember = (): JsonFields => [
-  ['ID', 'ID', 'int64 as text'],
+  ['ID', 'ID', 'uint64 as text'],
   ['name', 'name', 'string'],
   ['peerURLs', 'peerURLs', 'string', 'repeated'],
   ['clientURLs', 'clientURLs', 'string', 'repeated'],
@@ -2956,7 +2956,7 @@ const jsonMemberAddResponse = (): JsonFields => [
 ];
 
 const jsonMemberRemoveRequest = (): JsonFields => [
-  ['ID', 'ID', 'int64 as text'],
+  ['ID', 'ID', 'uint64 as text'],
 ];
 
 const jsonMemberRemoveResponse = (): JsonFields => [
@@ -2965,7 +2965,7 @@ const jsonMemberRemoveResponse = (): JsonFields => [
 ];
 
 const jsonMemberUpdateRequest = (): JsonFields => [
-  ['ID', 'ID', 'int64 as text'],
+  ['ID', 'ID', 'uint64 as text'],
   ['peerURLs', 'peerURLs', 'string', 'repeated'],
 ];
 
@@ -2984,7 +2984,7 @@ const jsonMemberListResponse = (): JsonFields => [
 ];
 
 const jsonMemberPromoteRequest = (): JsonFields => [
-  ['ID', 'ID', 'int64 as text'],
+  ['ID', 'ID', 'uint64 as text'],
 ];
 
 const jsonMemberPromoteResponse = (): JsonFields => [
@@ -2994,12 +2994,12 @@ const jsonMemberPromoteResponse = (): JsonFields => [
 
 const jsonAlarmRequest = (): JsonFields => [
   ['action', 'action', AlarmAction],
-  ['memberID', 'memberID', 'int64 as text'],
+  ['memberID', 'memberID', 'uint64 as text'],
   ['alarm', 'alarm', AlarmType],
 ];
 
 const jsonAlarmMember = (): JsonFields => [
-  ['memberID', 'memberID', 'int64 as text'],
+  ['memberID', 'memberID', 'uint64 as text'],
   ['alarm', 'alarm', AlarmType],
 ];
 
@@ -3014,10 +3014,10 @@ const jsonStatusResponse = (): JsonFields => [
   ['header', 'header', jsonResponseHeader],
   ['version', 'version', 'string'],
   ['dbSize', 'dbSize', 'int64'],
-  ['leader', 'leader', 'int64 as text'],
-  ['raftIndex', 'raftIndex', 'int64'],
-  ['raftTerm', 'raftTerm', 'int64'],
-  ['raftAppliedIndex', 'raftAppliedIndex', 'int64'],
+  ['leader', 'leader', 'uint64 as text'],
+  ['raftIndex', 'raftIndex', 'uint64'],
+  ['raftTerm', 'raftTerm', 'uint64'],
+  ['raftAppliedIndex', 'raftAppliedIndex', 'uint64'],
   ['errors', 'errors', 'string', 'repeated'],
   ['dbSizeInUse', 'dbSizeInUse', 'int64'],
   ['isLearner', 'isLearner', 'bool'],
@@ -3050,12 +3050,12 @@ const jsonSnapshotRequest = (): JsonFields => [];
 
 const jsonSnapshotResponse = (): JsonFields => [
   ['header', 'header', jsonResponseHeader],
-  ['remaining_bytes', 'remainingBytes', 'int64'],
+  ['remaining_bytes', 'remainingBytes', 'uint64'],
   ['blob', 'blob', 'bytes'],
 ];
 
 const jsonMoveLeaderRequest = (): JsonFields => [
-  ['targetID', 'targetID', 'int64 as text'],
+  ['targetID', 'targetID', 'uint64 as text'],
 ];
 
 const jsonMoveLeaderResponse = (): JsonFields => [
@@ -3089,7 +3089,7 @@ const jsonAuthStatusRequest = (): JsonFields => [];
 const jsonAuthStatusResponse = (): JsonFields => [
   ['header', 'header', jsonResponseHeader],
   ['enabled', 'enabled', 'bool'],
-  ['authRevision', 'authRevision', 'int64'],
+  ['authRevision', 'authRevision', 'uint64'],
 ];
 
 const jsonAuthenticateRequest = (): JsonFields => [

@@ -30,7 +30,7 @@ export async function readTlsFiles({ certFile, keyFile, trustedCaFile }: EtcdTls
       return null;
     }
   };
-  const cert = await read('cert-file', certFile, (text) => new X509Certificate(text));
+  const cert = await read('cert-file', certFile, certificates);
   const key = await read('key-file', keyFile, createPrivateKey);
   const ca = trustedCaFile === undefined ? null : await read('trusted-ca-file', trustedCaFile, authorities);
   if (cert && key && !cert.parsed.checkPrivateKey(key.parsed)) {
@@ -40,7 +40,13 @@ export async function readTlsFiles({ certFile, keyFile, trustedCaFile }: EtcdTls
   return { cert: cert.text, key: key.text, ...(ca ? { ca: ca.text } : {}) };
 }
 
+/** The first of them; the others have to be some, too. */
+function certificates(text: string): X509Certificate {
+  createSecureContext({ cert: text });
+  return new X509Certificate(text);
+}
+
 function authorities(text: string): void {
-  new X509Certificate(text);
   createSecureContext({ ca: text });
+  new X509Certificate(text);
 }

@@ -26,7 +26,11 @@ export async function createTlsListener({ files, clock, onSocket, onError }: Tls
   const requestCert = files.trustedCaFile !== undefined;
   const options = { ...pem, requestCert, rejectUnauthorized: requestCert, ALPNProtocols: protocols };
   const server = createServer({ ...options, handshakeTimeout: handshakeTimeoutMs, noDelay: true }, onSocket);
-  let timer = clock.setTimeout(reread, rereadMs);
+  let timer: unknown;
+  const rereadLater = () => {
+    if (server.listening) timer = clock.setTimeout(reread, rereadMs);
+  };
+  server.once('listening', rereadLater);
   server.once('close', () => clock.clearTimeout(timer));
   return server;
 
@@ -38,15 +42,15 @@ export async function createTlsListener({ files, clock, onSocket, onError }: Tls
     } catch (error) {
       onError(error);
     }
-    timer = clock.setTimeout(reread, rereadMs);
-    if (!server.listening) clock.clearTimeout(timer);
+    rereadLater();
   }
 }
 
 /** Whom the certificate of a client is for: its common name, of several the last, as Go reads it. */
 export function commonNameOf(socket: unknown): string | undefined {
   if (!(socket instanceof TLSSocket)) return undefined;
-  // Many clients, and Node's types say one name where there may be several, or no certificate at all.
-  const names: string | string[] | undefined = socket.getPeerCertificate().subject?.CN;
+  // Node's types know of one name, and of a certificate, where there may be several, and none.
+  const certificate: { subject?: { CN?: string | string[] } } | null = socket.getPeerCertificate();
+  const names = certificate?.subject?.CN;
   return Array.isArray(names) ? names.at(-1) : names;
 }

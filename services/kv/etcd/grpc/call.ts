@@ -10,7 +10,7 @@ export interface Call {
   readonly user: string | undefined;
   /** The call is over: answered, or the client has gone away. */
   readonly closed: boolean;
-  /** Called once, when the call is over. */
+  /** Called once, when the call is over; at once where it is already. */
   onClosed(listener: () => void): void;
 }
 

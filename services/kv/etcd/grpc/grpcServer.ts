@@ -24,6 +24,7 @@ export interface GrpcServer {
 export function createGrpcServer(routes: readonly Route[], environment: CallEnvironment): GrpcServer {
   const byPath = new Map(routes.map((route) => [route.path, route]));
   const connections = new Set<ServerConnection>();
+  let isRetired = false;
   const flushes = new FlushTurns();
   return {
     accept(socket, user) {
@@ -31,8 +32,11 @@ export function createGrpcServer(routes: readonly Route[], environment: CallEnvi
       const onStream = (stream: ServerStream) => serve(stream, byPath, ofConnection);
       const connection = new ServerConnection(socket, flushes, onStream, () => connections.delete(connection));
       connections.add(connection);
+      // Its client connected before, and has begun to speak only now.
+      if (isRetired) connection.retire();
     },
     retire() {
+      isRetired = true;
       for (const connection of connections) connection.retire();
     },
     close() {

@@ -1,6 +1,6 @@
 import type { ServerStream } from '../http2/serverStream.ts';
-import type { Codec, Sendable } from '../wire/codec.ts';
-import type { Call } from './call.ts';
+import type { Codec } from '../wire/codec.ts';
+import type { StreamCall } from './call.ts';
 import { GrpcCode, GrpcStatus } from './grpcStatus.ts';
 
 /** What calls have in common: limits, and who is told of bugs. */
@@ -19,14 +19,16 @@ export interface CallEnvironment {
 }
 
 /** A client that makes a call in another way than over gRPC, and has said all that it has to say. */
-export interface Peer extends Call {
-  /** Its requests as gRPC sends them; a status: they are none of that kind. */
-  requests<Request>(codec: Codec<Request>): readonly Buffer[] | GrpcStatus;
-  /** False: it does not read as fast; wait for `onDrain` before sending more. */
-  send<Response>(codec: Codec<Response>, response: Sendable<Response>): boolean;
-  onDrain(listener: () => void): void;
-  /** Ends the call; without a status it ended well. */
-  end(status?: GrpcStatus): void;
+export interface Peer {
+  /**
+   * Its requests, as gRPC would have sent them: so they are limited, and have their defaults, as all are. A status: the
+   * next one is none of that kind.
+   */
+  requests<Request>(codec: Codec<Request>): Iterable<Buffer | GrpcStatus>;
+  call<Response>(codec: Codec<Response>): StreamCall<Response> & {
+    /** Resolves when its client has taken what was sent, or has gone. */
+    whenRoom(): Promise<void>;
+  };
 }
 
 /** One remote procedure and how its calls are answered. */

@@ -4,7 +4,7 @@ import { HttpCall, type StreamCall } from './call.ts';
 import { FrameReader } from './frameReader.ts';
 import { GrpcCode, GrpcStatus } from './grpcStatus.ts';
 import { frameOf, respondStatus, responseHeaders, trailersOf } from './respond.ts';
-import { type CallEnvironment, frameOverheadBytes, internalError, type Peer, type Route } from './route.ts';
+import { type CallEnvironment, frameOverheadBytes, internalError, type Route } from './route.ts';
 import { decode } from './unary.ts';
 
 /** What a call whose answer is a stream does with what its client sends. */
@@ -33,35 +33,22 @@ export function streaming<Request, Response>(
       }
     },
     async converse(peer, environment) {
-      const messages = peer.requests(method.request);
-      if (messages instanceof GrpcStatus) return peer.end(messages);
+      const call = peer.call(method.response);
       try {
-        const handler = begin(callOf(peer, method.response));
-        for (const message of messages) {
-          const request = decode(method.request, message, environment);
-          if (request instanceof GrpcStatus) return peer.end(request);
+        const handler = begin(call);
+        for (const message of peer.requests(method.request)) {
+          if (call.closed) return;
+          const request = message instanceof GrpcStatus ? message : decode(method.request, message, environment);
+          if (request instanceof GrpcStatus) return call.end(request);
           await handler.message(request);
+          await call.whenRoom();
         }
         handler.end?.();
       } catch (error) {
         environment.onError(error);
-        peer.end(internalError);
+        call.end(internalError);
       }
     },
-  };
-}
-
-function callOf<Response>(peer: Peer, codec: Codec<Response>): StreamCall<Response> {
-  return {
-    user: peer.user,
-    metadata: (name) => peer.metadata(name),
-    get closed() {
-      return peer.closed;
-    },
-    onClosed: (listener) => peer.onClosed(listener),
-    send: (message) => peer.send(codec, message),
-    onDrain: (listener) => peer.onDrain(listener),
-    end: (status) => peer.end(status),
   };
 }
 

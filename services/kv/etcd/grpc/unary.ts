@@ -36,23 +36,27 @@ export function unary<Request, Response>(
       });
     },
     async converse(peer, environment) {
-      const messages = peer.requests(method.request);
-      if (messages instanceof GrpcStatus) return peer.end(messages);
-      const message = messages[0] ?? Buffer.alloc(0);
-      const request = decode(method.request, message, environment);
-      if (request instanceof GrpcStatus) return peer.end(request);
-      const full = environment.enter(message.length);
-      if (full !== null) return peer.end(full);
+      const call = peer.call(method.response);
+      const respond = async (message: Buffer): Promise<GrpcStatus | undefined> => {
+        const request = decode(method.request, message, environment);
+        if (request instanceof GrpcStatus) return request;
+        const full = environment.enter(message.length);
+        if (full !== null) return full;
+        try {
+          const response = await handle(request, call);
+          if (response instanceof GrpcStatus) return response;
+          call.send(response);
+          return undefined;
+        } finally {
+          environment.leave(message.length);
+        }
+      };
       try {
-        const response = await handle(request, peer);
-        if (response instanceof GrpcStatus) return peer.end(response);
-        peer.send(method.response, response);
-        peer.end();
+        const [message = Buffer.alloc(0)] = peer.requests(method.request);
+        call.end(message instanceof GrpcStatus ? message : await respond(message));
       } catch (error) {
         environment.onError(error);
-        peer.end(internalError);
-      } finally {
-        environment.leave(message.length);
+        call.end(internalError);
       }
     },
   };

@@ -92,7 +92,8 @@ export class ServerStream {
   }
 
   onClosed(listener: () => void): void {
-    this.#onClosed.push(listener);
+    if (this.#closed) listener();
+    else this.#onClosed.push(listener);
   }
 
   onDrain(listener: () => void): void {

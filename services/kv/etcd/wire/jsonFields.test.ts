@@ -12,7 +12,9 @@ test('a message that is wrong somewhere says where', () => {
     [{ success: [{}, { request_put: { key: '?' } }] }, '"success[1].request_put.key" is no base64'],
     [{ compare: [{ target: 'WHEN' }] }, '"compare[0].target" is none of VERSION, CREATE, MOD, VALUE, LEASE'],
     [{ compare: [{ version: '1.5' }] }, '"compare[0].version" is no whole number'],
-    [{ compare: [{ lease: '99999999999999999999' }] }, '"compare[0].lease" is too large'],
+    [{ compare: [{ lease: '9223372036854775808' }] }, '"compare[0].lease" is out of bounds'],
+    [{ compare: [{ target: 1e300 }] }, '"compare[0].target" is no whole number'],
+    [{ compare: [{ target: 2 ** 31 }] }, '"compare[0].target" is out of bounds'],
     [{ compare: [{ target: 'toString' }] }, '"compare[0].target" is none of VERSION, CREATE, MOD, VALUE, LEASE'],
   ];
   for (const [json, message] of wrong) {

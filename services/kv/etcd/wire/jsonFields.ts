@@ -11,6 +11,8 @@ export type JsonKind =
   | 'int32'
   | 'int64'
   | 'int64 as text'
+  | 'uint64'
+  | 'uint64 as text'
   | Readonly<Record<string, number>>
   | (() => JsonFields);
 
@@ -22,18 +24,20 @@ export class JsonMessageError extends Error {
   override readonly name = 'JsonMessageError';
 }
 
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const decimal = /^-?\d{1,20}$/;
-const [leastInt64, mostUint64] = [-(2n ** 63n), 2n ** 64n - 1n];
-/** No revision and no count comes near it. */
-const mostExact = Number.MAX_SAFE_INTEGER;
+const bounds = {
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+  uint64: [0n, 2n ** 64n - 1n],
+  int32: [-(2n ** 31n), 2n ** 31n - 1n],
+} as const;
 
 /**
  * What it says, under the names of JavaScript; fields that it does not name are absent.
  * @throws {JsonMessageError}
  */
 export function readJsonMessage(fields: JsonFields, json: unknown, at = ''): Record<string, unknown> {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw wrong(at, 'is no object');
+  if (json === null) return {};
+  if (typeof json !== 'object' || Array.isArray(json)) throw wrong(at, 'is no object');
   const message: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(json)) {
     const path = at === '' ? name : `${at}.${name}`;
@@ -54,8 +58,7 @@ function readValue(kind: JsonKind, value: unknown, at: string): unknown {
   if (typeof kind === 'object') return readEnum(kind, value, at);
   switch (kind) {
     case 'bytes':
-      if (typeof value !== 'string' || !base64.test(value)) throw wrong(at, 'is no base64');
-      return Buffer.from(value, 'base64').toString('latin1');
+      return readBase64(value, at);
     case 'string':
       if (typeof value !== 'string') throw wrong(at, 'is no string');
       return value;
@@ -63,25 +66,38 @@ function readValue(kind: JsonKind, value: unknown, at: string): unknown {
       if (typeof value !== 'boolean') throw wrong(at, 'is neither true nor false');
       return value;
     case 'int64 as text':
-      return readWhole(value, at);
-    default:
-      return Math.max(-mostExact, Math.min(Number(readWhole(value, at)), mostExact));
+      return readWhole('int64', value, at).toString();
+    case 'uint64 as text':
+      return readWhole('uint64', value, at).toString();
+    default: {
+      // No revision and no count comes near what JavaScript's numbers hold: more is as good as that.
+      const number = Number(readWhole(kind, value, at));
+      return Math.max(Number.MIN_SAFE_INTEGER, Math.min(number, Number.MAX_SAFE_INTEGER));
+    }
   }
 }
 
+/** Line breaks within are passed over. */
+function readBase64(value: unknown, at: string): string {
+  const text = typeof value === 'string' ? value.replaceAll(/[\r\n]/g, '') : '?';
+  const content = text.slice(0, -2) + text.slice(-2).replace(/={1,2}$/, '');
+  if (text.length % 4 !== 0 || /[^A-Za-z0-9+/]/.test(content)) throw wrong(at, 'is no base64');
+  return Buffer.from(text, 'base64').toString('latin1');
+}
+
 function readEnum(names: Readonly<Record<string, number>>, value: unknown, at: string): number {
-  if (typeof value === 'number' && Number.isInteger(value)) return value;
+  if (typeof value === 'number') return Number(readWhole('int32', value, at));
   const known = typeof value === 'string' && Object.hasOwn(names, value) ? names[value] : undefined;
   if (known === undefined) throw wrong(at, `is none of ${Object.keys(names).join(', ')}`);
   return known;
 }
 
-function readWhole(value: unknown, at: string): string {
+function readWhole(kind: keyof typeof bounds, value: unknown, at: string): bigint {
   const text = typeof value === 'number' && Number.isInteger(value) ? BigInt(value).toString() : value;
   if (typeof text !== 'string' || !decimal.test(text)) throw wrong(at, 'is no whole number');
-  const number = BigInt(text);
-  if (number < leastInt64 || number > mostUint64) throw wrong(at, 'is too large');
-  return number.toString();
+  const [number, [least, most]] = [BigInt(text), bounds[kind]];
+  if (number < least || number > most) throw wrong(at, 'is out of bounds');
+  return number;
 }
 
 function wrong(at: string, what: string): JsonMessageError {
@@ -108,5 +124,5 @@ function writeValue(kind: JsonKind, value: unknown): unknown {
   if (typeof kind === 'function') return writeJsonMessage(kind(), value as object);
   if (typeof kind === 'object') return Object.keys(kind).find((name) => kind[name] === value) ?? value;
   if (kind === 'bytes') return Buffer.from(value as string, 'latin1').toString('base64');
-  return kind === 'int64' ? String(value) : value;
+  return kind === 'int64' || kind === 'uint64' ? String(value) : value;
 }
