@@ -114,10 +114,8 @@ describe("fleet's scenarios, simulated", () => {
   test('a clean shutdown takes a machine and its states out, and its units run elsewhere', async (t) => {
     const cluster = await PlayedWorld.start(t);
     await cluster.start(unitFile(), ...numbered(3, 'u-'));
-    const session = cluster.state.machines.get('m1')?.session ?? '';
-    await cluster.demand({ type: 'LeaveMachine', machine: 'm1', session, reason: 'the node got SIGTERM' });
-    cluster.strike({ do: 'power', machine: 'm1', forMs: away });
-    assert.equal(cluster.state.machines.get('m1')?.state, 'left');
+    cluster.strike({ do: 'leave', machine: 'm1', forMs: away });
+    await cluster.until('it has left', () => cluster.state.machines.get('m1')?.state === 'left');
     assert.equal(cluster.state.reports.has('m1'), false);
     await cluster.until('all run on the others', () => {
       return cluster.running().length === 3 && cluster.placesOf('u-1.service').every((machine) => machine !== 'm1');

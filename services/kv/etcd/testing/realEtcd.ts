@@ -29,12 +29,26 @@ export async function skipWithout(program: 'etcd' | 'etcdctl'): Promise<string |
   }
 }
 
+/** Of two that choose a port at the same time one finds it taken. */
+const mostStarts = 3;
+
 /** A new etcd of the test's own; resolves with its port once it has a leader. With `tls` clients need certificates. */
 export async function startRealEtcd(t: Pick<TestContext, 'after'>, tls?: EtcdTls): Promise<number> {
+  for (let start = 1; ; start++) {
+    const port = await startOnce(t, tls);
+    if (port !== null) return port;
+    if (start === mostStarts) throw new Error(`etcd ended ${mostStarts} times before it was healthy`);
+  }
+}
+
+/** null: it has ended. */
+async function startOnce(t: Pick<TestContext, 'after'>, tls: EtcdTls | undefined): Promise<number | null> {
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-etcd-'));
-  const [port, peerPort, healthPort] = [await choosePort(host), await choosePort(host), await choosePort(host)];
+  const [port, peerPort] = [await choosePort(host), await choosePort(host)];
+  // Where clients need certificates, health is asked for elsewhere.
+  const healthPort = tls ? await choosePort(host) : port;
   const health = `http://${host}:${healthPort}`;
-  const args = [...argumentsOf(dir, port, peerPort, tls), '--listen-metrics-urls', health];
+  const args = [...argumentsOf(dir, port, peerPort, tls), ...(tls ? ['--listen-metrics-urls', health] : [])];
   const child = spawn('etcd', args, { stdio: 'ignore' });
   const endWithUs = () => child.kill('SIGKILL');
   process.once('exit', endWithUs);
@@ -43,8 +57,9 @@ export async function startRealEtcd(t: Pick<TestContext, 'after'>, tls?: EtcdTls
     process.off('exit', endWithUs);
     await rm(dir, { recursive: true, force: true });
   });
-  await until('etcd is healthy', () => isHealthy(health), 30_000);
-  return port;
+  const isReady = async () => hasEnded(child) || (await isHealthy(health));
+  await until('etcd is healthy', isReady, 30_000);
+  return hasEnded(child) ? null : port;
 }
 
 function argumentsOf(dir: string, port: number, peerPort: number, tls: EtcdTls | undefined): string[] {
@@ -77,8 +92,12 @@ async function isHealthy(url: string): Promise<boolean> {
   }
 }
 
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (hasEnded(child)) return;
   const ended = once(child, 'exit');
   child.kill('SIGKILL');
   await ended;
