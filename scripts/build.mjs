@@ -2,7 +2,7 @@
 import { chmod, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
-/** What dockerode needs for engines behind SSH, and for BuildKit: half of what an agent would load before it is heard. */
+/** What dockerode needs for engines behind SSH, and for BuildKit: an agent would load it before it is heard. */
 const neverUsed = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs)$/;
 const leaveOut = {
   name: 'leave-out',

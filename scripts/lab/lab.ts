@@ -20,7 +20,8 @@ import { Network } from './network.ts';
 import { killAll, processesWithin } from './processes.ts';
 import { Service } from './service.ts';
 
-const program = fileURLToPath(new URL('../../dist/flotilla.js', import.meta.url));
+/** What runs on the hosts. */
+export const program = fileURLToPath(new URL('../../dist/flotilla.js', import.meta.url));
 const natsPort = 4222;
 const clusterPort = 6222;
 const storePort = 2379;

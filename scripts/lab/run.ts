@@ -123,10 +123,10 @@ async function strikeInTurn(
   return struck;
 }
 
-async function hold({ begin, holdMs, heal, startsInTime }: Strike, starvation: StarvationWatch): Promise<void> {
+async function hold({ begin, holdMs, heal, restarted = [] }: Strike, starvation: StarvationWatch): Promise<void> {
   await begin();
   await sleep(holdMs);
-  await Promise.all([heal(), ...(startsInTime ? [starvation.tryStart()] : [])]);
+  await Promise.all([heal(), ...(restarted.length > 0 ? [starvation.tryStart(restarted)] : [])]);
 }
 
 async function reckon(

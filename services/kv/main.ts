@@ -47,6 +47,7 @@ export async function main(options: KvOptions): Promise<number> {
   const onPassedOver = (name: string, reason: string) => log.warn({ name, reason }, 'a snapshot was passed over');
   const onWaiting = (reason: string) => log.warn(`${reason}; waiting for it`);
   const { name = hostname(), host, port, tls, quotaBytes, keepRevisions, replicas } = options;
+  // Said at once, not when NATS is there.
   if (tls !== undefined) await readTlsFiles(tls);
   const link = await connectPatiently({ ...options, name: `flotilla kv ${name}` }, { clock: systemClock, onWaiting });
   const copies = replicas === undefined ? {} : { replicas };

@@ -16,7 +16,6 @@ import {
   type NodeWork,
   readAssignment,
   recover,
-  retryMs,
 } from './nodeWork.ts';
 
 interface NodeContext {
@@ -49,9 +48,7 @@ const nodeMachine = setup({
   types: {} as { input: NodeWork; context: NodeContext; events: NodeEvent },
   actors: {
     recover: fromPromise<void, NodeWork>(({ input }) => recover(input)),
-    join: fromPromise<void, { work: NodeWork; notBefore: number }>(({ input, signal }) =>
-      join(input.work, input.notBefore, signal),
-    ),
+    join: fromPromise<void, NodeContext>(({ input, signal }) => join(input.work, input.joinedAt, signal)),
     listen: fromCallback<NodeEvent, NodeWork>(({ input, sendBack }) => listen(input, sendBack)),
     heartbeat: fromCallback<NodeEvent, NodeWork>(({ input, sendBack }) => beat(input, sendBack)),
     drain: fromPromise<void, NodeContext>(({ input }) => drain(input.work, input.reason)),
@@ -111,11 +108,7 @@ const nodeMachine = setup({
         { src: 'heartbeat', ...ofWork },
         {
           src: 'join',
-          // A cluster that says both "welcome" and "who are you?" is not asked all the time.
-          input: ({ context: { work, joinedAt } }) => ({
-            work,
-            notBefore: (joinedAt ?? Number.NEGATIVE_INFINITY) + retryMs,
-          }),
+          input: ({ context }) => context,
           onDone: { target: 'member', actions: ['sync', 'noteJoined', 'speakAsMember'] },
           onError: { target: 'refused', actions: failed },
         },

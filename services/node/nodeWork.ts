@@ -59,7 +59,7 @@ const leaveTimeoutMs = 1_500;
 const backWithinMs = 15_000;
 /** So long it is waited until somebody has heard of that, ms. */
 const handOverMs = 500;
-export const retryMs = 500;
+const retryMs = 500;
 
 export async function recover({ store, registry }: NodeDeps): Promise<void> {
   await registry.recover(await store.load());
@@ -72,13 +72,15 @@ export class JoinRefusedError extends Error {
 
 /**
  * Resolves when the cluster has this machine. Waits for a leader as long as it takes; a refusal is waited out for some
- * time, because the leader may not have noticed yet that this machine was away.
+ * time, because the leader may not have noticed yet that this machine was away. A cluster that says both "welcome" and
+ * "who are you?" is not asked all the time.
+ * @param joinedAt when it last had this machine, on the monotonic clock, ms; null: never.
  * @throws {JoinRefusedError}
  */
-export async function join(deps: NodeDeps, notBefore: number, signal: AbortSignal): Promise<void> {
+export async function join(deps: NodeDeps, joinedAt: number | null, signal: AbortSignal): Promise<void> {
   const { bus, clock, facts, ids, registry, refusalMs = defaults.refusalMs } = deps;
   let refusedSince: number | null = null;
-  const waitMs = notBefore - clock.monotonicNow();
+  const waitMs = joinedAt === null ? 0 : joinedAt + retryMs - clock.monotonicNow();
   if (waitMs > 0) await delay(clock, waitMs, signal);
   while (!signal.aborted) {
     const command = {

@@ -74,6 +74,10 @@ export class Actor {
     return this.#life !== null && this.#pauses === 0;
   }
 
+  get isAlive(): boolean {
+    return this.#life !== null;
+  }
+
   begin(): void {
     const mayBegin = this.#deaths === 0 && (this.#isIndependent || this.#disconnections === 0);
     if (this.#life !== null || !mayBegin) return;

@@ -11,6 +11,7 @@ import { Actor } from './actor.ts';
 import { Audit } from './audit.ts';
 import { Client } from './client.ts';
 import { Coverage, type Situation } from './coverage.ts';
+import { effectOf, everybody, type Struck } from './effects.ts';
 import { startLeaseGuard } from './leaseGuard.ts';
 import { Machine, type RunningMain } from './machine.ts';
 import { keeperParty, Roads } from './roads.ts';
@@ -27,7 +28,6 @@ export interface Violation {
 
 /** What was wrong with a machine explains for so long that it is lost: one that was restarted waits until it is, and elections begin anew. */
 const troubleMs = 10_000;
-const everybody = '*';
 const decoder = new TextDecoder();
 /** Who has said that it makes room is waited for so long. */
 const roomMs = 15_000;
@@ -160,7 +160,7 @@ export class World {
 
   /** Begins a fault, which ends by itself. */
   strike(fault: Fault): void {
-    const { begin, end, troubles } = this.#effectOf(fault);
+    const { begin, end, troubles } = effectOf(fault, this.#struck());
     this.tell(`fault ${JSON.stringify(fault)}`);
     this.#noteFault(fault);
     const ending = () => {
@@ -174,6 +174,20 @@ export class World {
     for (const { id } of this.machines) if (endsAgent(fault, id)) this.#awaited.add(id);
     begin();
     this.clock.setTimeout(ending, fault.forMs);
+  }
+
+  #struck(): Struck {
+    return {
+      ...{ actors: this.actors, machines: this.machines, roads: this.#roads, logs: this.logs },
+      strike: (fault) => this.strike(fault),
+      makesRoom: (machine) => {
+        this.coverage.note('agents that are waited for while they make room');
+        const untilMs = this.clock.monotonicNow() + roomMs;
+        this.#makingRoom.set(machine, { epoch: this.audit.epoch, untilMs });
+      },
+      leaves: (machine) => this.#leaving.add(machine),
+      hasEnded: (machine) => this.#awaited.add(machine),
+    };
   }
 
   #noteFault(fault: Fault): void {
@@ -298,171 +312,6 @@ export class World {
       this.audit.read(record);
     }
   }
-
-  #effectOf(fault: Fault): { begin: () => void; end: () => void; troubles: string[] } {
-    const roads = this.#roads;
-    const machineOf = (id: string) => this.machines.find((machine) => machine.id === id) ?? this.machines[0];
-    const effect = (begin: () => void, end: () => void, ...troubles: string[]) => ({ begin, end, troubles });
-    const nothing = () => undefined;
-    switch (fault.do) {
-      case 'crash': {
-        const actor = this.actors.get(fault.actor);
-        return effect(
-          () => actor?.crash(),
-          () => actor?.revive(),
-          fault.actor,
-        );
-      }
-      case 'handOver': {
-        const node = this.actors.get(nodeOf(fault.machine));
-        const onTold = () => {
-          this.coverage.note('agents that are waited for while they make room');
-          const untilMs = this.clock.monotonicNow() + roomMs;
-          this.#makingRoom.set(fault.machine, { epoch: this.audit.epoch, untilMs });
-        };
-        return effect(
-          () => node?.handOver(onTold),
-          () => node?.revive(),
-          nodeOf(fault.machine),
-        );
-      }
-      case 'leave': {
-        const node = this.actors.get(nodeOf(fault.machine));
-        const tell = () => {
-          this.#leaving.add(fault.machine);
-          // Until then it has to be heard.
-          node?.terminate(() => this.#awaited.add(fault.machine));
-        };
-        return effect(tell, () => node?.revive());
-      }
-      case 'pause': {
-        const actor = this.actors.get(fault.actor);
-        return effect(
-          () => actor?.pause(),
-          () => actor?.resume(),
-          fault.actor,
-        );
-      }
-      case 'trap': {
-        const actor = this.actors.get(fault.actor);
-        const { on, when, fate, forMs } = fault;
-        const trap = { on, when, spring: () => this.strike({ do: fate, actor: fault.actor, forMs }) };
-        return effect(
-          () => actor?.setTrap(trap),
-          () => actor?.removeTrap(trap),
-        );
-      }
-      case 'disconnect': {
-        const actor = this.actors.get(fault.actor);
-        return effect(
-          () => actor?.disconnect(),
-          () => actor?.reconnect(),
-          fault.actor,
-        );
-      }
-      case 'loseAnswers': {
-        const actor = this.actors.get(fault.actor);
-        return effect(
-          () => actor?.loseAnswers(fault.appends),
-          () => actor?.giveAnswers(fault.appends),
-        );
-      }
-      case 'jump': {
-        const actor = this.actors.get(fault.actor);
-        return effect(
-          () => actor?.clock.jump(fault.byMs),
-          () => actor?.clock.jump(-fault.byMs),
-        );
-      }
-      case 'drift': {
-        const actor = this.actors.get(fault.actor);
-        return effect(
-          () => actor?.clock.setRate(1 + fault.by),
-          () => actor?.clock.setRate(1),
-        );
-      }
-      case 'deafen':
-        return effect(
-          () => roads.begin(fault),
-          () => roads.end(fault),
-          // Who leads may not have heard the others.
-          ...(fault.actors.some((actor) => actor.startsWith('scheduler')) ? [everybody] : fault.actors),
-        );
-      case 'part':
-        return effect(
-          () => roads.begin(fault),
-          () => roads.end(fault),
-          ...[...unheard(fault.these, fault.those), ...unheard(fault.those, fault.these)],
-        );
-      case 'split':
-      case 'weather':
-        return effect(
-          () => roads.begin(fault),
-          () => roads.end(fault),
-          everybody,
-        );
-      case 'logAway':
-        return effect(
-          () => this.#setLogs('away'),
-          () => this.#setLogs('there'),
-        );
-      case 'logFull':
-        return effect(
-          () => this.#setLogs('full'),
-          () => this.#setLogs('room'),
-        );
-      case 'power': {
-        const node = this.actors.get(nodeOf(fault.machine));
-        const cut = () => {
-          node?.crash(true);
-          machineOf(fault.machine)?.losePower();
-        };
-        return effect(cut, () => node?.revive(), nodeOf(fault.machine));
-      }
-      case 'engine':
-        return effect(
-          () => machineOf(fault.machine)?.engineDies(),
-          () => machineOf(fault.machine)?.engineReturns(),
-        );
-      case 'engineAway':
-        return effect(
-          () => machineOf(fault.machine)?.engineLeaves(),
-          () => machineOf(fault.machine)?.engineReturns(),
-        );
-      case 'engineHangs':
-        return effect(
-          () => machineOf(fault.machine)?.engineHangs(),
-          () => machineOf(fault.machine)?.engineAnswers(),
-        );
-      case 'diskFull':
-        return effect(
-          () => machineOf(fault.machine)?.diskFills(),
-          () => machineOf(fault.machine)?.diskHasRoom(),
-        );
-      case 'end':
-        return effect(() => this.#endProcess(fault), nothing);
-      case 'slow': {
-        const machine = machineOf(fault.machine);
-        const pace = { startMs: fault.startMs, stopMs: fault.stopMs, stubborn: fault.stubborn };
-        const end = () => machine?.paces.splice(machine.paces.indexOf(pace), 1);
-        return effect(() => machine?.paces.push(pace), end);
-      }
-      default:
-        return fault satisfies never;
-    }
-  }
-
-  #endProcess({ machine, unit, code }: Extract<Fault, { do: 'end' }>): void {
-    for (const main of this.machines.find(({ id }) => id === machine)?.mains.values() ?? [])
-      if (main.unit === unit) main.process.end({ kind: 'exited', code });
-  }
-
-  #setLogs(to: 'away' | 'there' | 'full' | 'room'): void {
-    for (const log of Object.values(this.logs)) {
-      if (to === 'away' || to === 'there') log.setAvailable(to === 'there');
-      else log.setFull(to === 'full' ? 'no space left on the disk' : null);
-    }
-  }
 }
 
 function endsAgent(fault: Fault, machine: string): boolean {
@@ -470,11 +319,6 @@ function endsAgent(fault: Fault, machine: string): boolean {
     ((fault.do === 'power' || fault.do === 'handOver') && fault.machine === machine) ||
     (fault.do === 'crash' && fault.actor === nodeOf(machine))
   );
-}
-
-/** Those of `these` that a scheduler among `those` does not hear. */
-function unheard(these: readonly string[], those: readonly string[]): readonly string[] {
-  return those.some((actor) => actor.startsWith('scheduler')) ? these : [];
 }
 
 function countedSnapshots(snapshots: SnapshotStore, note: (what: Situation) => void): SnapshotStore {

@@ -18,8 +18,8 @@ export interface Strike {
   machines: readonly string[];
   /** Nodes may have no leader to renew their lease with: `OnDisconnect=stop` units may have to stop, wherever they are. */
   leases: boolean;
-  /** What starts when it heals has to be up at once: whether anything could be is tried beside it. */
-  startsInTime?: boolean;
+  /** Ids of machines whose agents start when it heals, and are to be heard at once: whether anything can be up in time is tried beside. */
+  restarted?: readonly string[];
   /** How long it lasts. */
   holdMs: number;
   begin(): Promise<void>;

@@ -95,7 +95,7 @@ function ofMachine(name: string, holdMs: (random: Random) => number, fault: Mach
       return {
         what: machine.host,
         machines: fault.spared ? [] : [machine.id],
-        startsInTime: fault.spared === true,
+        restarted: fault.spared ? [machine.id] : [],
         leases: false,
         holdMs: holdMs(random),
         begin: () => fault.begin(machine, lab),

@@ -49,7 +49,7 @@ export async function createTlsListener({ files, clock, onSocket, onError }: Tls
 /** Whom the certificate of a client is for: its common name, of several the last, as Go reads it. */
 export function commonNameOf(socket: unknown): string | undefined {
   if (!(socket instanceof TLSSocket)) return undefined;
-  // Node's types know of one name, and of a certificate, where there may be several, and none.
+  // There may be no certificate, and several names, which Node's types do not say.
   const certificate: { subject?: { CN?: string | string[] } } | null = socket.getPeerCertificate();
   const names = certificate?.subject?.CN;
   return Array.isArray(names) ? names.at(-1) : names;

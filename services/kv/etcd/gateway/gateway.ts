@@ -26,12 +26,12 @@ const bodyTimeoutMs = 30_000;
  * stream's requests are the JSON values of the body, its answers lines that begin when the body has come.
  */
 export function createGateway({ routes, environment, clock }: GatewayOptions): Gateway {
-  const byPath = new Map(routes.map((route) => [route.path, route]));
+  const byProcedure = new Map(routes.map((route) => [route.path, route]));
+  const byPath = new Map(Object.entries(procedures).map(([path, procedure]) => [path, byProcedure.get(procedure)]));
   const mostBytes = environment.maxRequestBytes * bodyBytesPerByte;
   return async (request, response, path) => {
     if (!path.startsWith(prefix)) return false;
-    const procedure = Object.hasOwn(procedures, path) ? procedures[path] : undefined;
-    const route = procedure === undefined ? undefined : byPath.get(procedure);
+    const route = byPath.get(path);
     if (route === undefined) sendText(response, 404, 'text/plain', 'Not Found\n');
     else if (request.method !== 'POST') sendText(response, 405, 'text/plain', 'Method Not Allowed\n');
     else {

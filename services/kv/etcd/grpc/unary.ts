@@ -24,42 +24,30 @@ export function unary<Request, Response>(
     path: method.path,
     streams: false,
     open(stream, environment) {
-      receiveOne(stream, environment, (message) => {
-        const request = decode(method.request, message, environment);
-        if (request instanceof GrpcStatus) return respondStatus(stream, request);
-        const full = environment.enter(message.length);
-        if (full !== null) return respondStatus(stream, full);
-        const { length } = message;
-        void answer(stream, environment, length, method.response, () =>
-          handle(request, new HttpCall(stream, environment)),
-        );
-      });
+      const outlet: Outlet<Response> = {
+        respond: (response) => respondWith(stream, frameOf(method.response, response)),
+        refuse: (status) => respondStatus(stream, status),
+      };
+      const call = new HttpCall(stream, environment);
+      receiveOne(stream, environment, (message) => void answer(method, handle, { message, call, environment }, outlet));
     },
     async converse(peer, environment) {
       const call = peer.call(method.response);
-      const respond = async (message: Buffer): Promise<GrpcStatus | undefined> => {
-        const request = decode(method.request, message, environment);
-        if (request instanceof GrpcStatus) return request;
-        const full = environment.enter(message.length);
-        if (full !== null) return full;
-        try {
-          const response = await handle(request, call);
-          if (response instanceof GrpcStatus) return response;
-          call.send(response);
-          return undefined;
-        } finally {
-          environment.leave(message.length);
-        }
+      const outlet: Outlet<Response> = {
+        respond: (response) => void call.send(response),
+        refuse: (status) => call.end(status),
       };
-      try {
-        const [message = Buffer.alloc(0)] = peer.requests(method.request);
-        call.end(message instanceof GrpcStatus ? message : await respond(message));
-      } catch (error) {
-        environment.onError(error);
-        call.end(internalError);
-      }
+      const [message = Buffer.alloc(0)] = peer.requests(method.request);
+      if (message instanceof GrpcStatus) outlet.refuse(message);
+      else await answer(method, handle, { message, call, environment }, outlet);
     },
   };
+}
+
+/** Where the only answer of a call goes. */
+interface Outlet<Response> {
+  respond(response: Sendable<Response>): void;
+  refuse(status: GrpcStatus): void;
 }
 
 /** Reads the request; `onMessage` is called with it, at most once. */
@@ -72,13 +60,8 @@ function receiveOne(stream: ServerStream, environment: CallEnvironment, onMessag
     const message = frames.next();
     if (message === null) return;
     done = true;
-    if (message instanceof GrpcStatus) return respondStatus(stream, message);
-    try {
-      onMessage(message);
-    } catch (error) {
-      environment.onError(error);
-      respondStatus(stream, internalError);
-    }
+    if (message instanceof GrpcStatus) respondStatus(stream, message);
+    else onMessage(message);
   }
   function end(): void {
     if (!done) respondStatus(stream, new GrpcStatus(GrpcCode.Internal, 'the call ended before its request'));
@@ -86,22 +69,28 @@ function receiveOne(stream: ServerStream, environment: CallEnvironment, onMessag
   stream.receive({ data, end });
 }
 
-async function answer<Response>(
-  stream: ServerStream,
-  environment: CallEnvironment,
-  requestBytes: number,
-  codec: Codec<Response>,
-  handle: () => Answer<Response> | Promise<Answer<Response>>,
+/** Never rejects: what a handler throws is told, and its call is refused. */
+async function answer<Request, Response>(
+  method: Method<Request, Response>,
+  handle: UnaryHandler<Request, Response>,
+  { message, call, environment }: { message: Buffer; call: Call; environment: CallEnvironment },
+  outlet: Outlet<Response>,
 ): Promise<void> {
+  let isCounted = false;
   try {
-    const response = await handle();
-    if (response instanceof GrpcStatus) respondStatus(stream, response);
-    else respondWith(stream, frameOf(codec, response));
+    const request = decode(method.request, message, environment);
+    if (request instanceof GrpcStatus) return outlet.refuse(request);
+    const full = environment.enter(message.length);
+    if (full !== null) return outlet.refuse(full);
+    isCounted = true;
+    const response = await handle(request, call);
+    if (response instanceof GrpcStatus) outlet.refuse(response);
+    else outlet.respond(response);
   } catch (error) {
     environment.onError(error);
-    respondStatus(stream, internalError);
+    outlet.refuse(internalError);
   } finally {
-    environment.leave(requestBytes);
+    if (isCounted) environment.leave(message.length);
   }
 }
 
